@@ -1,0 +1,52 @@
+// Runs a graph on batches: forward, loss, backward, in one arena planned for the largest batch.
+#ifndef CARAVAN_MODEL_EXECUTOR_H_
+#define CARAVAN_MODEL_EXECUTOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/graph.h"
+
+namespace caravan::model {
+
+// What a batch brings. Spans must outlive the call.
+struct ExecutorInput {
+  uint32_t batch = 0;                        // B
+  std::span<const float> dense_parameters;   // flat, ModelSpec.tensors in order
+  std::vector<std::span<const float>> rows;  // by table: unique rows [u, width]
+  // By field: for each value, the index of its row in rows[table of the field]; [B] or [B, T].
+  std::vector<std::span<const uint32_t>> row_indices;
+  std::span<const float> dense_features;  // [B, D]
+  std::span<const float> labels;          // [B, m]; may be empty in Forward
+};
+
+struct ExecutorOutput {
+  std::span<const float> predictions;  // [B, m]: y_hat (a rate, or a probability)
+  double loss = 0;                     // Σ_t λ_t mean_b; without L2
+  std::vector<double> task_losses;     // mean over the batch, without λ
+};
+
+// Owned and called by one thread; with threads > 1 it splits a batch over its own threads. Spans it
+// returns live until the next call.
+class Executor {
+ public:
+  static absl::StatusOr<std::unique_ptr<Executor>> Create(const Graph& graph, uint32_t batch_max,
+                                                          uint32_t threads);
+  virtual ~Executor() = default;
+
+  virtual ExecutorOutput Forward(const ExecutorInput& input) = 0;
+  // Forward, then gradients of the loss. dense_gradient: flat, overwritten. row_gradients: by table,
+  // [u, width], overwritten.
+  virtual ExecutorOutput ForwardBackward(const ExecutorInput& input,
+                                         std::span<float> dense_gradient,
+                                         std::span<const std::span<float>> row_gradients) = 0;
+
+  virtual uint64_t workspace_bytes() const = 0;
+};
+
+}  // namespace caravan::model
+
+#endif  // CARAVAN_MODEL_EXECUTOR_H_

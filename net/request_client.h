@@ -1,0 +1,70 @@
+// Requests to many peers at once, each answered, repeated or given up: the one place where ids,
+// deadlines and repeats of requests are looked after.
+//
+// Owned and used by one thread. A request is kept (its frames too) until its answer is there; it is
+// sent again when `repeat_after` passes without one, on the same connection and in order. Answers
+// with an unknown or outdated request id are dropped and counted.
+#ifndef CARAVAN_NET_REQUEST_CLIENT_H_
+#define CARAVAN_NET_REQUEST_CLIENT_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "net/socket.h"
+
+namespace caravan::net {
+
+struct Answer {
+  Reply reply;
+  Message message;  // raw frames from [1]
+};
+
+class RequestClient {
+ public:
+  struct Options {
+    Millis repeat_after{5000};
+    Millis give_up_after{120000};
+    uint64_t run_id = 0;
+    uint64_t sender = 0;
+  };
+  static absl::StatusOr<std::unique_ptr<RequestClient>> Connect(
+      Context& context, std::vector<std::string> endpoints, const Options& options);
+  virtual ~RequestClient() = default;
+
+  virtual size_t peers() const = 0;
+  virtual void SetRun(uint64_t run_id, uint32_t routing_epoch) = 0;
+
+  // Starts a request to `peer` (index into endpoints). `frames` go behind the header. request_id,
+  // run_id, sender and routing_epoch are filled in. Returns its ticket.
+  virtual uint64_t Start(size_t peer, Header header, std::vector<Frame> frames) = 0;
+
+  // Waits until `ticket` is answered. DEADLINE_EXCEEDED after give_up_after names the peer and the
+  // kind of request; CANCELLED when Cancel() was called. Other tickets' answers that come meanwhile
+  // are kept.
+  virtual absl::StatusOr<Answer> Await(uint64_t ticket) = 0;
+  // True when Await would return at once; handles what has arrived, without waiting.
+  virtual bool IsAnswered(uint64_t ticket) = 0;
+  // Start and Await.
+  absl::StatusOr<Answer> Call(size_t peer, Header header, std::vector<Frame> frames = {});
+  // Forgets a ticket; its answer is dropped.
+  virtual void Forget(uint64_t ticket) = 0;
+  // From any thread: every Await returns CANCELLED, now and later.
+  virtual void Cancel() = 0;
+  // From any thread: what is waited for longer than 5 s, as "pull from ipc://… for 6.1 s"; empty
+  // where nothing is.
+  virtual std::string Waiting() const = 0;
+
+  virtual uint64_t bytes_sent() const = 0;
+  virtual uint64_t bytes_received() const = 0;
+};
+
+// The error that a reply's code stands for; OK for OK.
+absl::Status ReplyStatus(const Reply& reply);
+
+}  // namespace caravan::net
+
+#endif  // CARAVAN_NET_REQUEST_CLIENT_H_

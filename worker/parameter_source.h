@@ -1,0 +1,33 @@
+// Where a model's parameters come from: the servers (worker/ps_client) while training, a checkpoint
+// (launch/checkpoint_source) when a run is evaluated, used for predictions or exported.
+#ifndef CARAVAN_WORKER_PARAMETER_SOURCE_H_
+#define CARAVAN_WORKER_PARAMETER_SOURCE_H_
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace caravan::worker {
+
+// The unique keys of a batch, by table: ascending.
+using TableKeys = std::vector<std::vector<uint64_t>>;
+
+struct Parameters {
+  std::vector<std::vector<float>> rows;  // by table: [keys, width], in key order
+  std::vector<float> dense;              // flat, ModelSpec.tensors in order; kept between calls
+};
+
+// Owned and called by one thread.
+class ParameterSource {
+ public:
+  virtual ~ParameterSource() = default;
+  // Fills `parameters`; dense is only brought up to date where it changed. A key without a row has
+  // its initial value.
+  virtual absl::Status Pull(const TableKeys& keys, Parameters& parameters) = 0;
+};
+
+}  // namespace caravan::worker
+
+#endif  // CARAVAN_WORKER_PARAMETER_SOURCE_H_
