@@ -5,12 +5,12 @@
 #include <cstdint>
 #include <limits>
 
-#include "absl/log/absl_check.h"
+#include <glog/logging.h>
 
 namespace caravan::worker {
 
 bool ClipGradient(std::span<const float> gradient, float limit, std::span<float> clipped) {
-  ABSL_CHECK_EQ(gradient.size(), clipped.size());
+  CHECK_EQ(gradient.size(), clipped.size());
   const float bound = limit > 0 ? limit : std::numeric_limits<float>::max();
   const float* const in = gradient.data();
   float* const out = clipped.data();
