@@ -64,8 +64,7 @@ absl::Status ComputeStage::Train(const BlockLease& lease, std::unique_ptr<Prepar
   for (uint32_t table = 0; table < keys.size(); ++table) {
     gradients_.rows[table].resize(batch->parameters.rows[table].size());
   }
-  const std::vector<std::span<float>> row_gradients(gradients_.rows.begin(),
-                                                    gradients_.rows.end());
+  const std::vector<std::span<float>> row_gradients(gradients_.rows.begin(), gradients_.rows.end());
   const model::ExecutorOutput output = options_.executor->ForwardBackward(
       MakeExecutorInput(*batch), gradients_.dense, row_gradients);
   const uint32_t samples = batch->samples.size;
@@ -83,8 +82,8 @@ absl::Status ComputeStage::Train(const BlockLease& lease, std::unique_ptr<Prepar
     push.pulled_version = batch->parameters.dense_versions[Index(chunks.front().id)];
   }
   const auto clip = static_cast<float>(options_.run->job().training().gradient_clip());
-  CARAVAN_RETURN_IF_ERROR(FillPush(*options_.map, options_.run->model(), batch->split, gradients_,
-                                   clip, push));
+  CARAVAN_RETURN_IF_ERROR(
+      FillPush(*options_.map, options_.run->model(), batch->split, gradients_, clip, push));
   if (in_turns_) {
     CARAVAN_RETURN_IF_ERROR(AwaitPhase(*options_.scheduler, options_.incarnation,
                                        2 * batches_pushed_ + 1, *options_.interrupt));

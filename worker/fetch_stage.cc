@@ -84,13 +84,16 @@ absl::StatusOr<std::shared_ptr<const BlockLease>> FetchStage::Describe(
   lease->learning_rate_scale = reply.has_learning_rate_scale() ? reply.learning_rate_scale() : 1;
   for (const conf::SplitSchema& split : options_.run->schema().splits()) {
     if (split.name() != lease->split) continue;
-    const std::vector<data::BlockExtent> blocks =
-        data::Blocks(options_.run->block_plan(), split);
+    const std::vector<data::BlockExtent> blocks = data::Blocks(options_.run->block_plan(), split);
     if (lease->block >= blocks.size()) {
       return absl::InternalError(fmt::format("the scheduler leased block {} of {}, which has {}",
                                              lease->block, lease->split, blocks.size()));
     }
     lease->samples = blocks[lease->block].samples;
+    if (reply.batches_end() > 0) {
+      const uint64_t batch_size = options_.run->block_plan().batch_size();
+      lease->samples = std::min(lease->samples, reply.batches_end() * batch_size);
+    }
     return lease;
   }
   return absl::InternalError(
@@ -140,15 +143,13 @@ absl::Status FetchStage::FetchBatch(const std::shared_ptr<const BlockLease>& lea
   if (lease->train) {
     const conf::Consistency consistency = options_.run->job().training().consistency();
     if (consistency != conf::ASYNC) {
-      const uint64_t phase =
-          consistency == conf::SYNC ? 2 * batches_begun_ : batches_begun_;
-      CARAVAN_RETURN_IF_ERROR(AwaitPhase(*options_.scheduler, options_.incarnation, phase,
-                                         *options_.interrupt));
+      const uint64_t phase = consistency == conf::SYNC ? 2 * batches_begun_ : batches_begun_;
+      CARAVAN_RETURN_IF_ERROR(
+          AwaitPhase(*options_.scheduler, options_.incarnation, phase, *options_.interrupt));
     }
     ++batches_begun_;
   }
-  CARAVAN_RETURN_IF_ERROR(
-      ps_client_.Pull(batch->keys.keys(), batch->split, batch->parameters));
+  CARAVAN_RETURN_IF_ERROR(ps_client_.Pull(batch->keys.keys(), batch->split, batch->parameters));
   if (!options_.queues->fetched.Push(Fetched{lease, std::move(batch)})) return Interrupted();
   return absl::OkStatus();
 }

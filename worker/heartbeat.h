@@ -30,8 +30,8 @@ class Heartbeat {
     const WorkerCounters* counters = nullptr;
     std::function<TrafficTotals()> traffic;
     std::function<std::string()> waiting_for;
-    const Interrupt* interrupt = nullptr;      // leaves when it is set
-    const std::atomic<bool>* stop = nullptr;   // a signal's; looked at every 100 ms; may be null
+    const Interrupt* interrupt = nullptr;     // leaves when it is set
+    const std::atomic<bool>* stop = nullptr;  // a signal's; looked at every 100 ms; may be null
   };
   explicit Heartbeat(const Options& options) : options_(options) {}
 

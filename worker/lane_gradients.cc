@@ -47,11 +47,10 @@ bool FillLane(const LaneMap& map, uint32_t lane, const LaneKeys& keys,
   push.keys = net::Frame(keys.keys.data(), keys.keys.size() * sizeof(uint64_t));
   push.rows = net::Frame(keys.floats * sizeof(float));
   push.dense = net::Frame(map.LaneDenseFloats(lane) * sizeof(float));
-  const bool finite =
-      GatherRows(map, keys, gradients.rows, FloatsOf(push.rows),
-                 [clip](std::span<const float> row, std::span<float> place) {
-                   return ClipGradient(row, clip, place);
-                 });
+  const bool finite = GatherRows(map, keys, gradients.rows, FloatsOf(push.rows),
+                                 [clip](std::span<const float> row, std::span<float> place) {
+                                   return ClipGradient(row, clip, place);
+                                 });
   if (!finite) return false;
   const std::span<float> dense = FloatsOf(push.dense);
   size_t place = 0;

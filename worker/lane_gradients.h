@@ -19,8 +19,9 @@ struct BatchGradients {
 };
 
 // Fills push.lanes: one pass that copies each gradient into its lane's frame, cut to [-clip, clip]
-// (0: not cut). push.tag is set by the caller. INTERNAL names the batch and the parameter (a table's
-// key, or a dense tensor) where a gradient is NaN or infinite; nothing is to be pushed then.
+// (0: not cut). push.tag is set by the caller. INTERNAL names the batch and the parameter (a
+// table's key, or a dense tensor) where a gradient is NaN or infinite; nothing is to be pushed
+// then.
 absl::Status FillPush(const LaneMap& map, const conf::ModelSpec& model, const LaneSplit& split,
                       const BatchGradients& gradients, float clip, BatchPush& push);
 

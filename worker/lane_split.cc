@@ -37,9 +37,9 @@ void SplitByLane(const LaneMap& map, const TableKeys& keys, LaneSplit& split) {
 absl::Status MergeRows(const LaneMap& map, const LaneKeys& lane_keys,
                        std::span<const float> weights, std::vector<std::vector<float>>& rows) {
   if (weights.size() != lane_keys.floats) {
-    return absl::InvalidArgumentError(fmt::format(
-        "{} floats came for {} keys that have {}", weights.size(), lane_keys.keys.size(),
-        lane_keys.floats));
+    return absl::InvalidArgumentError(fmt::format("{} floats came for {} keys that have {}",
+                                                  weights.size(), lane_keys.keys.size(),
+                                                  lane_keys.floats));
   }
   size_t key = 0;
   const float* from = weights.data();
@@ -56,9 +56,9 @@ absl::Status MergeRows(const LaneMap& map, const LaneKeys& lane_keys,
 absl::Status MergeChunks(const LaneMap& map, uint32_t lane, const net::PullReply& reply,
                          std::span<const float> values, Parameters& parameters) {
   if (reply.changed_chunks_size() != reply.changed_versions_size()) {
-    return absl::InvalidArgumentError(
-        fmt::format("{} changed chunks, but {} versions", reply.changed_chunks_size(),
-                    reply.changed_versions_size()));
+    return absl::InvalidArgumentError(fmt::format("{} changed chunks, but {} versions",
+                                                  reply.changed_chunks_size(),
+                                                  reply.changed_versions_size()));
   }
   const std::span<const net::DenseChunk> chunks = map.LaneChunks(lane);
   size_t used = 0;
@@ -72,8 +72,7 @@ absl::Status MergeChunks(const LaneMap& map, uint32_t lane, const net::PullReply
     if (values.size() - used < chunk->size) {
       return absl::InvalidArgumentError(fmt::format("the values end within dense chunk {}", id));
     }
-    std::copy_n(values.begin() + used, chunk->size,
-                parameters.dense.begin() + chunk->flat_offset);
+    std::copy_n(values.begin() + used, chunk->size, parameters.dense.begin() + chunk->flat_offset);
     parameters.dense_versions[id] = reply.changed_versions(i);
     used += chunk->size;
   }

@@ -49,8 +49,8 @@ bool GatherRows(const LaneMap& map, const LaneKeys& lane_keys,
   return true;
 }
 
-// Puts changed dense chunks (as PullReply names them) into the flat vector and notes their versions.
-// INVALID_ARGUMENT when a chunk is not of this lane or the sizes do not add up.
+// Puts changed dense chunks (as PullReply names them) into the flat vector and notes their
+// versions. INVALID_ARGUMENT when a chunk is not of this lane or the sizes do not add up.
 absl::Status MergeChunks(const LaneMap& map, uint32_t lane, const net::PullReply& reply,
                          std::span<const float> values, Parameters& parameters);
 

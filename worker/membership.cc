@@ -33,8 +33,8 @@ absl::StatusOr<net::Answer> Ask(net::RequestClient& client, const WorkerOptions&
   return answer;
 }
 
-absl::StatusOr<net::Routing> AwaitRouting(net::RequestClient& client,
-                                          const WorkerOptions& options, uint64_t incarnation) {
+absl::StatusOr<net::Routing> AwaitRouting(net::RequestClient& client, const WorkerOptions& options,
+                                          uint64_t incarnation) {
   net::Header header;
   header.mutable_heartbeat()->set_incarnation(incarnation);
   while (true) {
@@ -68,9 +68,8 @@ absl::StatusOr<Membership> Join(net::RequestClient& client, const WorkerOptions&
   Membership membership;
   membership.worker = welcome.id();
   if (!membership.run.ParseFromString(welcome.run_spec())) {
-    return absl::DataLossError(
-        fmt::format("the scheduler's run description ({} bytes) cannot be read",
-                    welcome.run_spec().size()));
+    return absl::DataLossError(fmt::format(
+        "the scheduler's run description ({} bytes) cannot be read", welcome.run_spec().size()));
   }
   client.SetRun(membership.run.run_id(), 0);
   membership.routing = std::move(*welcome.mutable_routing());

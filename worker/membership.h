@@ -18,8 +18,8 @@ struct Membership {
 };
 
 // Says hello to the scheduler (peer 0 of `client`) as `incarnation` and waits, by heartbeats, until
-// the routing names every lane. PERMISSION_DENIED says why the scheduler refuses; CANCELLED: the run
-// was stopped before it began, or options.stop is set.
+// the routing names every lane. PERMISSION_DENIED says why the scheduler refuses; CANCELLED: the
+// run was stopped before it began, or options.stop is set.
 absl::StatusOr<Membership> Join(net::RequestClient& client, const WorkerOptions& options,
                                 uint64_t incarnation);
 

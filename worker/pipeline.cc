@@ -24,10 +24,9 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(net::Context& context
                                                            const Options& options) {
   const auto& shard_lanes = options.routing.shard_lanes();
   CARAVAN_ASSIGN_OR_RETURN(
-      LaneMap map,
-      LaneMap::Create(options.run->model(),
-                      std::vector<uint32_t>(shard_lanes.begin(), shard_lanes.end()),
-                      static_cast<uint32_t>(options.routing.lane_endpoints_size())));
+      LaneMap map, LaneMap::Create(options.run->model(),
+                                   std::vector<uint32_t>(shard_lanes.begin(), shard_lanes.end()),
+                                   static_cast<uint32_t>(options.routing.lane_endpoints_size())));
   std::unique_ptr<Pipeline> pipeline(new Pipeline(options, std::move(map)));
   CARAVAN_RETURN_IF_ERROR(pipeline->Connect(context, pipeline->fetch_clients_, true));
   CARAVAN_RETURN_IF_ERROR(pipeline->Connect(context, pipeline->compute_clients_, true));
@@ -52,9 +51,8 @@ absl::Status Pipeline::Connect(net::Context& context, Clients& clients, bool wit
       .give_up_after = Millis{worker.give_up_after_ms()},
       .run_id = options_.run->run_id(),
       .sender = options_.incarnation};
-  CARAVAN_ASSIGN_OR_RETURN(
-      clients.scheduler,
-      net::RequestClient::Connect(context, {options_.scheduler}, client_options));
+  CARAVAN_ASSIGN_OR_RETURN(clients.scheduler, net::RequestClient::Connect(
+                                                  context, {options_.scheduler}, client_options));
   clients.scheduler->SetRun(options_.run->run_id(), options_.routing.epoch());
   if (!with_lanes) return absl::OkStatus();
   const auto& endpoints = options_.routing.lane_endpoints();

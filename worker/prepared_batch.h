@@ -22,7 +22,7 @@ struct BlockLease {
   std::string split;
   uint32_t epoch = 0;
   uint32_t block = 0;
-  uint64_t samples = 0;  // of the whole block
+  uint64_t samples = 0;  // of the block, as far as it is wanted
   float learning_rate_scale = 1;
 };
 

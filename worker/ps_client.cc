@@ -13,8 +13,8 @@ namespace caravan::worker {
 namespace {
 
 absl::Status OfLane(uint32_t lane, const absl::Status& status) {
-  return absl::Status(status.code(), fmt::format("lane {}: {}", lane,
-                                                 std::string(status.message())));
+  return absl::Status(status.code(),
+                      fmt::format("lane {}: {}", lane, std::string(status.message())));
 }
 
 }  // namespace
@@ -31,8 +31,7 @@ absl::Status PsClient::Pull(const TableKeys& keys, Parameters& parameters) {
   return Pull(keys, split_, parameters);
 }
 
-absl::Status PsClient::Pull(const TableKeys& keys, const LaneSplit& split,
-                            Parameters& parameters) {
+absl::Status PsClient::Pull(const TableKeys& keys, const LaneSplit& split, Parameters& parameters) {
   parameters.rows.resize(keys.size());
   for (uint32_t table = 0; table < keys.size(); ++table) {
     const size_t width = keys[table].empty() ? 0 : map_->width(table);
@@ -135,8 +134,8 @@ absl::StatusOr<uint32_t> PsClient::Mark(uint32_t epoch, uint32_t block) {
         lowest = std::min(lowest, answer.reply.mark().mark());
         break;
       }
-      const bool again = answer.reply.code() == net::NOT_READY &&
-                         clock_.Now() - started < give_up_after_;
+      const bool again =
+          answer.reply.code() == net::NOT_READY && clock_.Now() - started < give_up_after_;
       if (!again) return OfLane(lane, net::ReplyStatus(answer.reply));
       absl::SleepFor(absl::FromChrono(kNotReadyPause));
       asked_[lane].ticket = client_->Start(lane, header, {});

@@ -17,9 +17,9 @@
 
 namespace caravan::worker {
 
-// Owned and called by one thread, the one that owns `client`, whose peer i is lane i. Asks all lanes
-// at once. Key lists that a lane was sent before go as their signature; a lane that has forgotten
-// one is sent the keys; one that is still restoring is asked again until `give_up_after`.
+// Owned and called by one thread, the one that owns `client`, whose peer i is lane i. Asks all
+// lanes at once. Key lists that a lane was sent before go as their signature; a lane that has
+// forgotten one is sent the keys; one that is still restoring is asked again until `give_up_after`.
 class PsClient final : public ParameterSource {
  public:
   // `client` and `map` outlive it.

@@ -114,8 +114,7 @@ absl::Status PushWindow::HandleOutOfOrder(size_t index, uint32_t lane, uint32_t 
                   NameOf(refused), expected));
 }
 
-void PushWindow::CountStaleness(const BatchPush& push, uint32_t lane,
-                                const net::PushReply& reply) {
+void PushWindow::CountStaleness(const BatchPush& push, uint32_t lane, const net::PushReply& reply) {
   const bool counts = lane == push.version_lane && reply.has_dense_version() &&
                       reply.outcome() == net::PushReply::APPLIED &&
                       reply.dense_version() > push.pulled_version;
