@@ -8,7 +8,6 @@
 
 #include "absl/time/time.h"
 #include "base/status_macros.h"
-#include "worker/cell_sums.h"
 
 namespace caravan::worker {
 namespace {
@@ -21,6 +20,27 @@ uint32_t FirstLaneWithChunks(const LaneMap& map) {
   return 0;
 }
 
+// The cells that have samples.
+std::vector<net::CellSums> CellsOf(const model::Metrics& metrics) {
+  std::vector<net::CellSums> cells;
+  for (uint32_t task = 0; task < metrics.tasks(); ++task) {
+    for (uint32_t scenario = 0; scenario < metrics.scenarios(); ++scenario) {
+      const model::CellSums& sums = metrics.cell(task, scenario);
+      if (sums.samples == 0) continue;
+      net::CellSums& cell = cells.emplace_back();
+      cell.set_task(task);
+      cell.set_scenario(scenario);
+      cell.set_samples(sums.samples);
+      cell.set_absolute_error(sums.absolute_error);
+      cell.set_label(sums.label);
+      cell.set_smape(sums.smape);
+      cell.set_loss(sums.loss);
+      cell.set_deviance(sums.deviance);
+    }
+  }
+  return cells;
+}
+
 }  // namespace
 
 ComputeStage::ComputeStage(const Options& options)
@@ -28,9 +48,13 @@ ComputeStage::ComputeStage(const Options& options)
       in_turns_(options.run->job().training().consistency() == conf::SYNC),
       window_(options.lanes, options.run->job().worker().pushes_in_flight(),
               Millis{options.run->job().worker().give_up_after_ms()}),
-      metrics_(MakeMetrics(options.run->schema(), options.run->job())),
+      metrics_(EmptyMetrics()),
       version_lane_(FirstLaneWithChunks(*options.map)) {
   gradients_.dense.resize(options.map->dense_floats());
+}
+
+model::Metrics ComputeStage::EmptyMetrics() const {
+  return {options_.graph->tasks(), static_cast<uint32_t>(options_.run->schema().scenarios_size())};
 }
 
 absl::Status ComputeStage::Run() {
@@ -53,7 +77,7 @@ absl::Status ComputeStage::Handle(Fetched fetched) {
     return absl::OkStatus();
   }
   if (fetched.lease->train) return Train(*fetched.lease, std::move(fetched.batch));
-  Evaluate(*fetched.lease, *fetched.batch);
+  Evaluate(*fetched.batch);
   Recycle(std::move(fetched.batch));
   return absl::OkStatus();
 }
@@ -97,7 +121,7 @@ absl::Status ComputeStage::Train(const BlockLease& lease, std::unique_ptr<Prepar
   return absl::OkStatus();
 }
 
-void ComputeStage::Evaluate(const BlockLease&, const PreparedBatch& batch) {
+void ComputeStage::Evaluate(const PreparedBatch& batch) {
   const model::ExecutorOutput output = options_.executor->Forward(MakeExecutorInput(batch));
   metrics_.Add(output.predictions, batch.samples.labels, batch.samples.scenarios);
 }
@@ -105,8 +129,8 @@ void ComputeStage::Evaluate(const BlockLease&, const PreparedBatch& batch) {
 void ComputeStage::EndBlock(std::shared_ptr<const BlockLease> lease) {
   EndedBlock ended{.lease = std::move(lease), .last_push = window_.pushed(), .cells = {}};
   if (!ended.lease->train) {
-    ended.cells = CellSumsOf(metrics_);
-    metrics_ = MakeMetrics(options_.run->schema(), options_.run->job());
+    ended.cells = CellsOf(metrics_);
+    metrics_ = EmptyMetrics();
   }
   ended_.push_back(std::move(ended));
 }

@@ -29,6 +29,7 @@ class ComputeStage {
   struct Options {
     const conf::RunSpec* run = nullptr;
     const LaneMap* map = nullptr;
+    const model::Graph* graph = nullptr;
     model::Executor* executor = nullptr;
     uint64_t incarnation = 0;
     net::RequestClient* scheduler = nullptr;  // peer 0: the scheduler
@@ -54,9 +55,10 @@ class ComputeStage {
     uint64_t ticket = 0;
   };
 
+  model::Metrics EmptyMetrics() const;
   absl::Status Handle(Fetched fetched);
   absl::Status Train(const BlockLease& lease, std::unique_ptr<PreparedBatch> batch);
-  void Evaluate(const BlockLease& lease, const PreparedBatch& batch);
+  void Evaluate(const PreparedBatch& batch);
   void EndBlock(std::shared_ptr<const BlockLease> lease);
   absl::Status ReportEndedBlocks();
   absl::Status TakeReportAnswer(const Report& report);

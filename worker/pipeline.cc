@@ -90,6 +90,7 @@ void Pipeline::RunFetchStage() {
 void Pipeline::RunComputeStage() {
   ComputeStage stage({.run = options_.run,
                       .map = &map_,
+                      .graph = options_.graph,
                       .executor = options_.executor,
                       .incarnation = options_.incarnation,
                       .scheduler = compute_clients_.scheduler.get(),

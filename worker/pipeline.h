@@ -32,6 +32,7 @@ class Pipeline {
     net::Routing routing;
     uint64_t incarnation = 0;
     std::string scheduler;  // endpoint
+    const model::Graph* graph = nullptr;
     model::Executor* executor = nullptr;
     const std::atomic<bool>* stop = nullptr;
   };

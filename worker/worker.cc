@@ -62,6 +62,7 @@ absl::Status RunMembership(net::Context& context, const WorkerOptions& options) 
                                                       .routing = membership.routing,
                                                       .incarnation = incarnation,
                                                       .scheduler = options.scheduler,
+                                                      .graph = graph.get(),
                                                       .executor = executor.get(),
                                                       .stop = options.stop}));
   LOG(INFO) << fmt::format("worker={} joined run={:016x} lanes={} workspace_bytes={}",
