@@ -32,8 +32,8 @@ absl::StatusOr<scheduler::Status> SchedulerClient::AskStatus() {
   scheduler::Status status;
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;  // a newer scheduler may say more
-  const auto parsed = google::protobuf::util::JsonStringToMessage(answer.reply.status().json(),
-                                                                  &status, options);
+  const auto parsed =
+      google::protobuf::util::JsonStringToMessage(answer.reply.status().json(), &status, options);
   if (!parsed.ok()) {
     return absl::DataLossError(fmt::format("the scheduler's status is not to be understood: {}",
                                            parsed.message().ToString()));

@@ -13,7 +13,7 @@ void Count(int) { ++g_stop_signals; }
 }  // namespace
 
 const std::atomic<int>& CountStopSignals() {
-  struct sigaction action{};
+  struct sigaction action {};
   action.sa_handler = Count;
   sigemptyset(&action.sa_mask);
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);

@@ -28,8 +28,8 @@ std::string_view RoleName(RoleKind kind) {
 
 Verdict Supervisor::OnExit(RoleKind kind, uint32_t number, const ExitOfProcess& exit,
                            std::string_view phase, const std::string& last_words, Millis now) {
-  std::string what = kind == RoleKind::kScheduler ? "the scheduler"
-                                                  : fmt::format("{} {}", RoleName(kind), number);
+  std::string what =
+      kind == RoleKind::kScheduler ? "the scheduler" : fmt::format("{} {}", RoleName(kind), number);
   what += fmt::format(" ended by {}", exit.Text());
   if (exit.code != 0 && !last_words.empty()) what += fmt::format(" (\"{}\")", last_words);
   switch (kind) {
@@ -48,7 +48,8 @@ Verdict Supervisor::OnExit(RoleKind kind, uint32_t number, const ExitOfProcess& 
 }
 
 Verdict Supervisor::OnWorkerExit(const std::string& what, const ExitOfProcess& exit, Millis now) {
-  if (exit.ok()) return {Verdict::Kind::kRestartLater, what + " before the run's end; started anew"};
+  if (exit.ok())
+    return {Verdict::Kind::kRestartLater, what + " before the run's end; started anew"};
   if (exit.code == kInputWasWrong) return {Verdict::Kind::kFail, what};
   if (TakeRestart(now)) return {Verdict::Kind::kRestart, what + "; started anew"};
   return {Verdict::Kind::kFail,

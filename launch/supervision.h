@@ -26,9 +26,11 @@ struct Verdict {
   std::string text;  // one line for people; empty for kIgnore
 };
 
-// How long a worker that left by itself is not missed: the run may be over before its status says so.
+// How long a worker that left by itself is not missed: the run may be over before its status says
+// so.
 inline constexpr Millis kLeaveGrace{4000};
-// Restarts in a window, over all workers; one that needs more has a fault that restarts do not heal.
+// Restarts in a window, over all workers; one that needs more has a fault that restarts do not
+// heal.
 inline constexpr Millis kRestartWindow{60000};
 
 // Owned and called by one thread.
