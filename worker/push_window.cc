@@ -109,6 +109,14 @@ absl::Status PushWindow::HandleOutOfOrder(size_t index, uint32_t lane, uint32_t 
     SendAgain(i, lane);
     return absl::OkStatus();
   }
+  // It was acknowledged meanwhile: the refusal is older than that, and a repeat will do. A lane
+  // that refuses the repeat for the same batch has lost it.
+  std::optional<uint32_t>& refused_for = in_flight_[index].lanes[lane].refused_for;
+  if (refused_for != expected) {
+    refused_for = expected;
+    SendAgain(index, lane);
+    return absl::OkStatus();
+  }
   return absl::AbortedError(
       fmt::format("lane {} refuses {} and expects batch {}, which is not in flight any more", lane,
                   NameOf(refused), expected));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -61,6 +62,7 @@ class PushWindow {
     uint64_t ticket = 0;
     bool with_keys = false;
     bool acknowledged = false;
+    std::optional<uint32_t> refused_for;  // the batch expected when it was last refused
     bool was_not_ready = false;
     Millis not_ready_since{0};
   };

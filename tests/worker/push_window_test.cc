@@ -84,10 +84,10 @@ TEST_F(PushWindowTest, ExactlyOnceThroughABadNetwork) {
     PushWindow window(client.get(), kWindow, Millis{5000});
     for (uint32_t block = 0; block < 3; ++block) {
       for (uint32_t batch = 0; batch < 12; ++batch) {
-        ASSERT_TRUE(window.Push(MakePush(block, batch)).ok());
+        ASSERT_EQ(window.Push(MakePush(block, batch)), absl::OkStatus());
       }
     }
-    ASSERT_TRUE(window.AwaitAcknowledged(window.pushed()).ok());
+    ASSERT_EQ(window.AwaitAcknowledged(window.pushed()), absl::OkStatus());
     cluster.Stop();
     faults_made += cluster.faults_made();
     double gradient_sum = 0;
