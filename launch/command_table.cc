@@ -7,6 +7,9 @@ constexpr const Command* kCommands[] = {
     &kImportCommand,
     &kInspectCommand,
     &kTrainCommand,
+    &kEvaluateCommand,
+    &kPredictCommand,
+    &kWorkerCommand,
     &kBenchModelCommand,
 };
 
