@@ -7,6 +7,7 @@ constexpr const Command* kCommands[] = {
     &kImportCommand,
     &kInspectCommand,
     &kTrainCommand,
+    &kBenchModelCommand,
 };
 
 }  // namespace

@@ -35,6 +35,7 @@ struct Command {
 // apart. Others log from WARNING on.
 bool IsRole(const Command& command);
 
+extern const Command kBenchModelCommand;
 extern const Command kImportCommand;
 extern const Command kInspectCommand;
 extern const Command kTrainCommand;
