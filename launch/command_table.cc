@@ -4,7 +4,13 @@ namespace caravan::launch {
 namespace {
 
 constexpr const Command* kCommands[] = {
+    &kImportCommand,
+    &kInspectCommand,
     &kTrainCommand,
+    &kEvaluateCommand,
+    &kPredictCommand,
+    &kBenchModelCommand,
+    &kWorkerCommand,
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 // FTRL-Proximal (McMahan et al., KDD 2013, algorithm 1), rate as alpha:
 //   a += g^2;  d' = (beta + sqrt(a)) / rate;  sigma = d' - d;  z += g - sigma w;  d = d'
 //   w = 0 where |z| <= lambda1, else -(z - sign(z) lambda1) / (d + lambda2)
-// Slots: z [n], a [n], d [n]. The paper's sigma is (sqrt(a + g^2) - sqrt(a)) / rate, which is d' - d
-// for a constant rate; d is kept so that a schedule's changing rate does not move w by itself. z
+// Slots: z [n], a [n], d [n]. The paper's sigma is (sqrt(a + g^2) - sqrt(a)) / rate, which is d' -
+// d for a constant rate; d is kept so that a schedule's changing rate does not move w by itself. z
 // starts so that it stands for the first value of w.
 #ifndef CARAVAN_PS_OPTIMIZERS_FTRL_H_
 #define CARAVAN_PS_OPTIMIZERS_FTRL_H_
