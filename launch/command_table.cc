@@ -9,8 +9,8 @@ constexpr const Command* kCommands[] = {
     &kTrainCommand,
     &kEvaluateCommand,
     &kPredictCommand,
-    &kWorkerCommand,
     &kBenchModelCommand,
+    &kWorkerCommand,
 };
 
 }  // namespace
