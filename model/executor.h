@@ -8,20 +8,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "model/frame.h"
 #include "model/graph.h"
 
 namespace caravan::model {
 
-// What a batch brings. Spans must outlive the call.
-struct ExecutorInput {
-  uint32_t batch = 0;                        // B
-  std::span<const float> dense_parameters;   // flat, ModelSpec.tensors in order
-  std::vector<std::span<const float>> rows;  // by table: unique rows [u, width]
-  // By field: for each value, the index of its row in rows[table of the field]; [B] or [B, T].
-  std::vector<std::span<const uint32_t>> row_indices;
-  std::span<const float> dense_features;  // [B, D]
-  std::span<const float> labels;          // [B, m]; may be empty in Forward
-};
+// See model/frame.h for its fields.
+using ExecutorInput = GraphInput<float>;
 
 struct ExecutorOutput {
   std::span<const float> predictions;  // [B, m]: y_hat (a rate, or a probability)
@@ -38,8 +31,8 @@ class Executor {
   virtual ~Executor() = default;
 
   virtual ExecutorOutput Forward(const ExecutorInput& input) = 0;
-  // Forward, then gradients of the loss. dense_gradient: flat, overwritten. row_gradients: by table,
-  // [u, width], overwritten.
+  // Forward, then gradients of the loss. dense_gradient: flat, overwritten. row_gradients: by
+  // table, [u, width], overwritten.
   virtual ExecutorOutput ForwardBackward(const ExecutorInput& input,
                                          std::span<float> dense_gradient,
                                          std::span<const std::span<float>> row_gradients) = 0;

@@ -1,5 +1,5 @@
-// A net: declared once as a graph of ops over named parameters, then trained, evaluated, counted and
-// exported from that one declaration.
+// A net: declared once as a graph of ops over named parameters, then trained, evaluated, counted
+// and exported from that one declaration.
 #ifndef CARAVAN_MODEL_NET_H_
 #define CARAVAN_MODEL_NET_H_
 

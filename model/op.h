@@ -1,0 +1,79 @@
+// An op of a graph: how a value follows from others, its gradient, its FLOPs and its ONNX nodes.
+// An op is immutable plain data (ids, sizes); everything that changes lies in the Frame it is
+// given, so one op serves any number of threads. Written once for float (training) and double
+// (finite differences).
+#ifndef CARAVAN_MODEL_OP_H_
+#define CARAVAN_MODEL_OP_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "model/frame.h"
+#include "model/graph.h"
+
+namespace caravan::model {
+
+class OnnxEmitter;
+
+// Floating point operations of the products (2 m n k each); elementwise work is left out.
+struct FlopCount {
+  double forward = 0;
+  double backward = 0;
+};
+
+class Op {
+ public:
+  Op(std::string name, std::vector<ValueId> inputs, ValueId output)
+      : name_(std::move(name)), inputs_(std::move(inputs)), output_(output) {}
+  virtual ~Op() = default;
+
+  const std::string& name() const { return name_; }
+  const std::vector<ValueId>& inputs() const { return inputs_; }
+  ValueId output() const { return output_; }
+
+  virtual FlopCount CountFlops(uint32_t batch) const = 0;
+
+  // Writes all of the output.
+  virtual void Forward(Frame<float>& frame) const = 0;
+  virtual void Forward(Frame<double>& frame) const = 0;
+  // Reads the output's gradient and adds to the inputs', the parameters' and the rows' gradients.
+  virtual void Backward(Frame<float>& frame) const = 0;
+  virtual void Backward(Frame<double>& frame) const = 0;
+
+  // Elements to keep from Forward to Backward beside inputs and output.
+  virtual uint64_t SavedElements(uint32_t /*batch*/) const { return 0; }
+  // Elements that are free again when the call returns; their content is undefined at first.
+  virtual uint64_t ScratchElements(uint32_t /*batch*/) const { return 0; }
+  // The loss: left out where there are no labels, and of the export.
+  virtual bool needs_labels() const { return false; }
+
+  // Adds the nodes that compute output() from inputs(). UNIMPLEMENTED where an op has none.
+  virtual absl::Status EmitOnnx(OnnxEmitter& emitter) const;
+
+ private:
+  std::string name_;
+  std::vector<ValueId> inputs_;
+  ValueId output_;
+};
+
+// Derived has `template <typename T> void Run(Frame<T>&) const` and `Differentiate(Frame<T>&)`,
+// both defined in its .cc, next to CountFlops (its first virtual function, and so the vtable).
+template <typename Derived>
+class TypedOp : public Op {
+ public:
+  using Op::Op;
+  void Forward(Frame<float>& frame) const final { derived().Run(frame); }
+  void Forward(Frame<double>& frame) const final { derived().Run(frame); }
+  void Backward(Frame<float>& frame) const final { derived().Differentiate(frame); }
+  void Backward(Frame<double>& frame) const final { derived().Differentiate(frame); }
+
+ private:
+  const Derived& derived() const { return static_cast<const Derived&>(*this); }
+};
+
+}  // namespace caravan::model
+
+#endif  // CARAVAN_MODEL_OP_H_

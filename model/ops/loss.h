@@ -1,0 +1,38 @@
+// The loss of each sample and task (M2M eq. 19-20), from z, so that log y is never taken of a
+// rounded y:
+//   Poisson:        l = y_hat - y log y_hat     (no log y!: it can be negative)
+//   cross-entropy:  l = softplus(z) - y z
+// z, l: [m], y the input's labels. Gradient: lambda_t / B * dl/dz. Not part of an export.
+#ifndef CARAVAN_MODEL_OPS_LOSS_H_
+#define CARAVAN_MODEL_OPS_LOSS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/op.h"
+#include "model/ops/link.h"
+
+namespace caravan::model {
+
+class Loss final : public TypedOp<Loss> {
+ public:
+  Loss(std::string name, ValueId input, ValueId output, std::vector<LinkKind> kinds,
+       std::vector<double> lambdas);
+  FlopCount CountFlops(uint32_t batch) const override;
+  bool needs_labels() const override { return true; }
+  template <typename T>
+  void Run(Frame<T>& frame) const;
+  template <typename T>
+  void Differentiate(Frame<T>& frame) const;
+
+ private:
+  std::vector<LinkKind> kinds_;
+  std::vector<double> lambdas_;
+};
+
+ValueId AddLoss(Graph& graph, const std::string& name, ValueId input);
+
+}  // namespace caravan::model
+
+#endif  // CARAVAN_MODEL_OPS_LOSS_H_

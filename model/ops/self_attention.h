@@ -1,0 +1,56 @@
+// Multi-head self-attention over the days of a sample (M2M eq. 2-4; Vaswani et al. 2017), without
+// feed-forward, residual, norm or bias. With x: [T, w], c = w / heads, head h's columns
+// h*c..(h+1)*c:
+//   Q = x Wq^T, K = x Wk^T, V = x Wv^T                          [T, w] each
+//   P_h = softmax(Q_h K_h^T / sqrt(c)), by row                  [T, T]
+//   y = [P_0 V_0 | P_1 V_1 | ...] Wo^T                          [T, w]
+// (The paper prints V inside the softmax: a misprint.)
+// Parameters <name>.query.weight, .key.weight, .value.weight, .output.weight: [w, w], row = output.
+#ifndef CARAVAN_MODEL_OPS_SELF_ATTENTION_H_
+#define CARAVAN_MODEL_OPS_SELF_ATTENTION_H_
+
+#include <cstdint>
+#include <string>
+
+#include "model/op.h"
+
+namespace caravan::model {
+
+struct AttentionWeights {
+  ParameterId query;
+  ParameterId key;
+  ParameterId value;
+  ParameterId output;
+};
+
+struct AttentionSizes {
+  uint32_t days = 0;   // T
+  uint32_t width = 0;  // w
+  uint32_t heads = 0;
+};
+
+class SelfAttention final : public TypedOp<SelfAttention> {
+ public:
+  SelfAttention(std::string name, ValueId input, ValueId output, AttentionWeights weights,
+                AttentionSizes sizes);
+  const AttentionWeights& weights() const { return weights_; }
+  const AttentionSizes& sizes() const { return sizes_; }
+
+  FlopCount CountFlops(uint32_t batch) const override;
+  uint64_t SavedElements(uint32_t batch) const override;
+  uint64_t ScratchElements(uint32_t batch) const override;
+  template <typename T>
+  void Run(Frame<T>& frame) const;
+  template <typename T>
+  void Differentiate(Frame<T>& frame) const;
+
+ private:
+  AttentionWeights weights_;
+  AttentionSizes sizes_;
+};
+
+ValueId AddSelfAttention(Graph& graph, const std::string& name, ValueId input, uint32_t heads);
+
+}  // namespace caravan::model
+
+#endif  // CARAVAN_MODEL_OPS_SELF_ATTENTION_H_
