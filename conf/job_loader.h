@@ -10,9 +10,9 @@
 
 namespace caravan::conf {
 
-// `overrides`: "path.to.field=value" each, as from --set. An error is one line: file:line:column (or
-// the override), the field's path, what was found, what is allowed, and for an unknown field the
-// nearest known name. data.directory comes back absolute: a relative one counts from the file's
+// `overrides`: "path.to.field=value" each, as from --set. An error is one line: file:line:column
+// (or the override), the field's path, what was found, what is allowed, and for an unknown field
+// the nearest known name. data.directory comes back absolute: a relative one counts from the file's
 // folder, one given by an override from the working directory.
 absl::StatusOr<Job> LoadJob(const std::string& path, std::span<const std::string> overrides);
 

@@ -44,8 +44,8 @@ absl::StatusOr<Header> ParseHeader(const Message& message);
 absl::StatusOr<Reply> ParseReply(const Message& message);
 
 // Frame `index` as values; errors when it is missing or its size is no multiple of the element's.
-// An empty frame is an empty span. The span lives as long as the message and is not moved by a move.
-// `storage` is filled and viewed when the bytes are not aligned for the type.
+// An empty frame is an empty span. The span lives as long as the message and is not moved by a
+// move. `storage` is filled and viewed when the bytes are not aligned for the type.
 absl::StatusOr<std::span<const float>> FloatFrame(const Message& message, size_t index,
                                                   std::vector<float>& storage);
 absl::StatusOr<std::span<const uint64_t>> KeyFrame(const Message& message, size_t index,

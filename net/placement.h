@@ -11,7 +11,7 @@
 
 namespace caravan::net {
 
-inline constexpr uint64_t kChunkFloats = 16 * 1024;  // of dense parameters; frozen
+inline constexpr uint64_t kChunkFloats = 16 * 1024;   // of dense parameters; frozen
 inline constexpr uint32_t kDenseTable = 0xffffffffU;  // stands for the dense chunks in placement
 
 // A piece of one dense tensor. Chunks are numbered tensor by tensor, in ModelSpec order.

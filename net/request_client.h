@@ -31,8 +31,9 @@ class RequestClient {
     uint64_t run_id = 0;
     uint64_t sender = 0;
   };
-  static absl::StatusOr<std::unique_ptr<RequestClient>> Connect(
-      Context& context, std::vector<std::string> endpoints, const Options& options);
+  static absl::StatusOr<std::unique_ptr<RequestClient>> Connect(Context& context,
+                                                                std::vector<std::string> endpoints,
+                                                                const Options& options);
   virtual ~RequestClient() = default;
 
   virtual size_t peers() const = 0;
@@ -58,8 +59,11 @@ class RequestClient {
   // where nothing is.
   virtual std::string Waiting() const = 0;
 
+  // From any thread.
   virtual uint64_t bytes_sent() const = 0;
   virtual uint64_t bytes_received() const = 0;
+  // Answers nobody waited for: late, repeated or malformed.
+  virtual uint64_t answers_dropped() const = 0;
 };
 
 // The error that a reply's code stands for; OK for OK.

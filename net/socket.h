@@ -1,8 +1,6 @@
 // ZeroMQ behind Status: sockets with bounded queues, bounded frames, no lingering, and no exception
 // that leaves this file. Each socket is owned and used by one thread.
-//
-// Endpoints: ipc:///path (same host, at most 107 bytes of path) or tcp://host:port. Without keys a
-// tcp endpoint must be loopback.
+// Endpoints are as net/endpoint.h allows them.
 #ifndef CARAVAN_NET_SOCKET_H_
 #define CARAVAN_NET_SOCKET_H_
 
@@ -10,10 +8,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "net/endpoint.h"
 #include "net/message.h"
 
 namespace caravan::net {
@@ -39,7 +39,8 @@ class RouterSocket {
     Message message;
   };
 
-  // Binds; ALREADY_EXISTS names the endpoint when it is taken. "tcp://127.0.0.1:*" picks a port.
+  // Binds; ALREADY_EXISTS names the endpoint when it is taken.
+  // "tcp://127.0.0.1:*" picks a port.
   static absl::StatusOr<std::unique_ptr<RouterSocket>> Bind(Context& context,
                                                             const std::string& endpoint);
   virtual ~RouterSocket() = default;
@@ -62,18 +63,18 @@ class DealerSocket {
   virtual ~DealerSocket() = default;
 
   virtual const std::string& endpoint() const = 0;
+  // Queued, also while the peer is not there. UNAVAILABLE when the queue is full.
   virtual absl::Status Send(Message message) = 0;
+  // Nothing when `timeout` passes.
   virtual absl::StatusOr<std::optional<Message>> Receive(Millis timeout) = 0;
+  // ZeroMQ's socket, for PollReadable.
+  virtual void* handle() = 0;
 };
 
 // Waits until one of `sockets` can be received from; the indices of those that can. Empty when
 // `timeout` passes.
 absl::StatusOr<std::vector<size_t>> PollReadable(std::span<DealerSocket* const> sockets,
                                                  Millis timeout);
-
-// INVALID_ARGUMENT says what is wrong: scheme, length of an ipc path, a tcp host that is not
-// loopback while there are no keys.
-absl::Status CheckEndpoint(const std::string& endpoint);
 
 }  // namespace caravan::net
 

@@ -1,0 +1,18 @@
+#include "launch/commands.h"
+
+namespace caravan::launch {
+namespace {
+
+constexpr const Command* kCommands[] = {
+    &kTrainCommand,
+};
+
+}  // namespace
+
+bool IsRole(const Command& command) {
+  return command.name == "scheduler" || command.name == "server" || command.name == "worker";
+}
+
+std::span<const Command* const> AllCommands() { return kCommands; }
+
+}  // namespace caravan::launch
