@@ -9,8 +9,6 @@
 namespace caravan::model {
 namespace {
 
-// Smaller tensors stay in the model: shapes and constants are read while it is loaded.
-constexpr uint64_t kExternalBytesMin = 4096;
 // ONNX asks for pages of the largest kind in use, so that a tensor can be mapped.
 constexpr uint64_t kExternalAlignment = 65536;
 
@@ -20,14 +18,16 @@ void AddExternalEntry(onnx::TensorProto& tensor, const char* key, std::string va
   entry.set_value(std::move(value));
 }
 
-// Moves the big tensors of `graph` to the file at `path`.
-absl::Status WriteExternalData(onnx::GraphProto& graph, const std::string& path) {
+// Moves the float tensors of so many bytes of `graph` to the file at `path`.
+absl::Status WriteExternalData(onnx::GraphProto& graph, const std::string& path,
+                               uint64_t bytes_min) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   const std::string location = std::filesystem::path(path).filename().string();
   uint64_t offset = 0;
   for (onnx::TensorProto& tensor : *graph.mutable_initializer()) {
     const uint64_t length = tensor.raw_data().size();
-    if (length < kExternalBytesMin) continue;
+    // Integers are shapes and indices, which are read while a model is loaded.
+    if (length < bytes_min || tensor.data_type() != onnx::TensorProto::FLOAT) continue;
     offset = (offset + kExternalAlignment - 1) / kExternalAlignment * kExternalAlignment;
     file.seekp(static_cast<std::streamoff>(offset));
     file.write(tensor.raw_data().data(), static_cast<std::streamsize>(length));
@@ -47,9 +47,10 @@ absl::Status WriteExternalData(onnx::GraphProto& graph, const std::string& path)
 }  // namespace
 
 absl::Status WriteOnnxFile(onnx::ModelProto& model, const std::string& path,
-                           uint64_t inline_bytes_max) {
+                           uint64_t inline_bytes_max, uint64_t external_bytes_min) {
   if (model.ByteSizeLong() > inline_bytes_max) {
-    CARAVAN_RETURN_IF_ERROR(WriteExternalData(*model.mutable_graph(), path + ".data"));
+    CARAVAN_RETURN_IF_ERROR(
+        WriteExternalData(*model.mutable_graph(), path + ".data", external_bytes_min));
   }
   std::string bytes;
   if (!model.SerializeToString(&bytes)) {

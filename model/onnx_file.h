@@ -10,11 +10,15 @@
 
 namespace caravan::model {
 
-// Protobuf ends at 2 GiB: a larger model's big tensors go to `path`.data beside it (ONNX's external
-// data), where `inline_bytes_max` is passed. Clears what it has written of `model`'s tensors.
 inline constexpr uint64_t kOnnxInlineBytesMax = 1'800'000'000;
+inline constexpr uint64_t kOnnxExternalBytesMin = 4096;
+
+// Protobuf ends at 2 GiB: of a model of more than `inline_bytes_max` bytes, tensors of
+// `external_bytes_min` bytes and more go to `path`.data beside it (ONNX's external data) and are
+// cleared from `model`.
 absl::Status WriteOnnxFile(onnx::ModelProto& model, const std::string& path,
-                           uint64_t inline_bytes_max = kOnnxInlineBytesMax);
+                           uint64_t inline_bytes_max = kOnnxInlineBytesMax,
+                           uint64_t external_bytes_min = kOnnxExternalBytesMin);
 
 }  // namespace caravan::model
 
