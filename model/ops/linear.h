@@ -36,7 +36,6 @@ class Linear final : public TypedOp<Linear> {
 
   FlopCount CountFlops(uint32_t batch) const override;
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
-  uint64_t ScratchElements(uint32_t batch) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>
