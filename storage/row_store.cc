@@ -27,21 +27,38 @@ void FillRow(const RowRecord& record, HotRow& row) {
 
 }  // namespace
 
-absl::StatusOr<RowRecord> ParseRow(std::string_view value, uint32_t floats) {
-  if (value.size() != kRowHeaderBytes + floats * sizeof(float)) {
-    return absl::DataLossError(fmt::format("a row has {} bytes instead of {} ({} floats)",
-                                           value.size(), kRowHeaderBytes + floats * sizeof(float),
-                                           floats));
+absl::StatusOr<RowRecord> ParseRowWeights(std::string_view value, uint64_t floats) {
+  const uint64_t expected = kRowHeaderBytes + floats * sizeof(float);
+  if (value.size() < expected) {
+    return absl::DataLossError(fmt::format("a record has {} bytes where {} are needed ({} floats)",
+                                           value.size(), expected, floats));
   }
   RowRecord record;
   std::memcpy(&record.version, value.data(), sizeof(record.version));
   std::memcpy(&record.steps, value.data() + sizeof(record.version), sizeof(record.steps));
-  record.floats = std::as_bytes(std::span(value.substr(kRowHeaderBytes)));
+  record.floats = std::as_bytes(std::span(value.substr(kRowHeaderBytes, floats * sizeof(float))));
   return record;
 }
 
+absl::StatusOr<RowRecord> ParseRow(std::string_view value, uint64_t floats) {
+  const uint64_t expected = kRowHeaderBytes + floats * sizeof(float);
+  if (value.size() > expected) {
+    return absl::DataLossError(fmt::format("a record has {} bytes instead of {} ({} floats)",
+                                           value.size(), expected, floats));
+  }
+  return ParseRowWeights(value, floats);
+}
+
+void FormatRow(uint64_t version, uint32_t steps, std::span<const std::byte> floats,
+               std::string& value) {
+  value.resize(kRowHeaderBytes + floats.size());
+  std::memcpy(value.data(), &version, sizeof(version));
+  std::memcpy(value.data() + sizeof(version), &steps, sizeof(steps));
+  std::memcpy(value.data() + kRowHeaderBytes, floats.data(), floats.size());
+}
+
 RowStore::RowStore(Options options, std::unique_ptr<RocksDb> database)
-    : options_(std::move(options)), database_(std::move(database)) {}
+    : options_(std::move(options)), database_(std::move(database)), shard_rows_(options_.shards) {}
 
 absl::StatusOr<std::unique_ptr<RowStore>> RowStore::Create(Options options) {
   CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<RocksDb> database,
@@ -86,15 +103,14 @@ uint64_t RowStore::resident_bytes() const {
   return bytes;
 }
 
+uint32_t RowStore::ShardOf(TableId table, uint64_t key) const {
+  return static_cast<uint32_t>(FrozenHash(Index(table), key) % options_.shards);
+}
+
 void RowStore::PutRow(TableId table, const HotRow& row, RecordBatch& batch) {
-  const auto shard = static_cast<uint32_t>(FrozenHash(Index(table), row.key) % options_.shards);
   char key[kRowKeyBytes];
-  EncodeRowKey(ShardId{shard}, table, row.key, key);
-  const size_t float_bytes = Floats(table) * sizeof(float);
-  value_.resize(kRowHeaderBytes + float_bytes);
-  std::memcpy(value_.data(), &row.version, sizeof(row.version));
-  std::memcpy(value_.data() + sizeof(row.version), &row.steps, sizeof(row.steps));
-  std::memcpy(value_.data() + kRowHeaderBytes, row.floats(), float_bytes);
+  EncodeRowKey(ShardId{ShardOf(table, row.key)}, table, row.key, key);
+  FormatRow(row.version, row.steps, std::as_bytes(std::span(row.floats(), Floats(table))), value_);
   batch.Put(std::string_view(key, kRowKeyBytes), value_);
 }
 
@@ -156,7 +172,7 @@ absl::Status RowStore::ReadCold(TableId table, std::span<const uint64_t> keys,
   // By shard, then key: the order in which they lie.
   std::vector<std::pair<uint32_t, size_t>> order(keys.size());
   for (size_t i = 0; i < keys.size(); ++i) {
-    order[i] = {static_cast<uint32_t>(FrozenHash(Index(table), keys[i]) % options_.shards), i};
+    order[i] = {ShardOf(table, keys[i]), i};
   }
   std::sort(order.begin(), order.end());
   std::vector<char> bytes(keys.size() * kRowKeyBytes);
@@ -250,6 +266,7 @@ absl::Status RowStore::Acquire(TableId table, std::span<const uint64_t> keys, In
       initial(row->key, std::span(row->floats(), hot.row_floats()));
       row->dirty = true;
       ++rows_;
+      ++shard_rows_[ShardOf(table, row->key)];
     }
     row->last_batch = batch_;
     row->referenced = true;
@@ -281,9 +298,11 @@ absl::Status RowStore::Flush() {
   return absl::OkStatus();
 }
 
-absl::Status RowStore::RestoreRow(TableId table, std::string_view key, std::string_view value) {
+absl::Status RowStore::RestoreRow(ShardId shard, TableId table, std::string_view record,
+                                  std::string_view value) {
   CARAVAN_RETURN_IF_ERROR(ParseRow(value, Floats(table)).status());
-  restored_.Put(key, value);
+  ++shard_rows_[Index(shard)];
+  restored_.Put(record, value);
   ++rows_;
   return restored_.bytes() > kBatchBytesMax ? database_->Write(restored_) : absl::OkStatus();
 }

@@ -31,7 +31,12 @@ struct RowRecord {
   std::span<const std::byte> floats;  // not aligned
 };
 // DATA_LOSS where the size is not that of `floats` floats.
-absl::StatusOr<RowRecord> ParseRow(std::string_view value, uint32_t floats);
+absl::StatusOr<RowRecord> ParseRow(std::string_view value, uint64_t floats);
+// The weights of a row whose slots are not known: its first `floats` floats.
+absl::StatusOr<RowRecord> ParseRowWeights(std::string_view value, uint64_t floats);
+// Replaces `value` by the record.
+void FormatRow(uint64_t version, uint32_t steps, std::span<const std::byte> floats,
+               std::string& value);
 
 // Owned and called by one lane thread.
 class RowStore {
@@ -63,12 +68,14 @@ class RowStore {
 
   // Every dirty row to RocksDB.
   absl::Status Flush();
-  // A row from a checkpoint, as it lay there; not in the store yet. Reaches RocksDB at the latest
-  // at FinishRestore.
-  absl::Status RestoreRow(TableId table, std::string_view key, std::string_view value);
+  // A row from a checkpoint, as it lay there; not in the store yet. `record` is its key in RocksDB.
+  // Reaches RocksDB at the latest at FinishRestore.
+  absl::Status RestoreRow(ShardId shard, TableId table, std::string_view record,
+                          std::string_view value);
   absl::Status FinishRestore();
 
   uint64_t rows() const { return rows_; }
+  uint64_t rows(ShardId shard) const { return shard_rows_[Index(shard)]; }
   uint64_t hot_rows() const;
   uint64_t evictions() const { return evictions_; }
   uint64_t resident_bytes() const;
@@ -77,6 +84,7 @@ class RowStore {
  private:
   RowStore(Options options, std::unique_ptr<RocksDb> database);
   uint32_t Floats(TableId table) const;
+  uint32_t ShardOf(TableId table, uint64_t key) const;
   bool HasColdRows() const { return rows_ > hot_rows(); }
   uint64_t GrowthSlots(const HotTable& table) const;
   absl::Status MakeRoom(TableId table, uint64_t slots);
@@ -91,6 +99,7 @@ class RowStore {
   uint64_t hot_bytes_ = 0;     // granted to the tables out of hot_bytes_max
   uint64_t growth_bytes_ = 0;  // a table grows by about so much at a time
   uint64_t rows_ = 0;          // hot or cold
+  std::vector<uint64_t> shard_rows_;
   uint64_t evictions_ = 0;
   uint32_t batch_ = 1;
   RecordBatch restored_;
