@@ -11,7 +11,6 @@
 namespace caravan::data {
 namespace {
 
-constexpr std::string_view kHeaderMagic = "CRVNSMPL";
 constexpr std::string_view kFooterMagic = "CRVNSEND";
 constexpr int kCompressionLevel = 6;
 
@@ -49,7 +48,7 @@ absl::Status CheckHeader(const std::string& path, std::string_view content) {
   }
   Header header;
   std::memcpy(&header, content.data(), sizeof(header));
-  if (std::string_view(header.magic, sizeof(header.magic)) != kHeaderMagic) {
+  if (std::string_view(header.magic, sizeof(header.magic)) != kColumnFileMagic) {
     return Damaged(path, "the header is damaged, or this is no sample file");
   }
   if (header.reserved != 0) return Damaged(path, "the header is damaged");
@@ -88,7 +87,7 @@ absl::Status CheckBlocks(const std::string& path, const format::Index& index,
 
 ColumnFileWriter::ColumnFileWriter() {
   Header header = {.magic = {}, .version = kColumnFileVersion, .reserved = 0};
-  kHeaderMagic.copy(header.magic, sizeof(header.magic));
+  kColumnFileMagic.copy(header.magic, sizeof(header.magic));
   content_ = AsBytes(header);
 }
 

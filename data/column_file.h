@@ -21,6 +21,7 @@ namespace caravan::data {
 
 static_assert(std::endian::native == std::endian::little, "columns are stored little-endian");
 
+inline constexpr std::string_view kColumnFileMagic = "CRVNSMPL";
 inline constexpr uint32_t kColumnFileVersion = 1;
 inline constexpr size_t kBlockBytesMax = size_t{1} << 20;       // decompressed
 inline constexpr uint64_t kColumnBytesMax = uint64_t{1} << 32;  // decompressed

@@ -35,6 +35,8 @@ struct Command {
 // apart. Others log from WARNING on.
 bool IsRole(const Command& command);
 
+extern const Command kImportCommand;
+extern const Command kInspectCommand;
 extern const Command kTrainCommand;
 
 // All commands, in the order in which help lists them.
