@@ -1,5 +1,7 @@
 #include "tests/onnx/sample_inputs.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"

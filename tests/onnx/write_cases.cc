@@ -1,6 +1,7 @@
 // Writes exports of small random nets, every switch of the model among them, each with samples and
 // what the executor predicts for them: the cases of compare.mjs and of the checker's test.
 //   write_onnx_cases DIR
+#include <fmt/format.h>
 #include <google/protobuf/text_format.h>
 
 #include <cstdio>
