@@ -52,8 +52,8 @@ TEST(OnnxCheckerTest, ShapesFollow) {
     }
     const onnx::ShapeInferenceOptions strict(/*check_type_val=*/true, /*strict_mode_val=*/1,
                                              /*data_prop_val=*/true);
-    ASSERT_NO_THROW(onnx::shape_inference::InferShapes(
-        model, onnx::OpSchemaRegistry::Instance(), strict))
+    ASSERT_NO_THROW(
+        onnx::shape_inference::InferShapes(model, onnx::OpSchemaRegistry::Instance(), strict))
         << path;
     for (const onnx::ValueInfoProto& output : model.graph().output()) {
       EXPECT_EQ(output.type().tensor_type().shape().dim_size(), 1) << path << output.name();

@@ -4,6 +4,7 @@
 #define CARAVAN_TESTS_ONNX_RANDOM_STATE_H_
 
 #include <cmath>
+#include <span>
 #include <vector>
 
 #include "base/random.h"

@@ -11,7 +11,9 @@
 #define CARAVAN_TESTS_ONNX_SAMPLE_INPUTS_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"

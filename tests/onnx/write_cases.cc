@@ -45,7 +45,6 @@ constexpr Case kCases[] = {
     {"softplus", "link: SOFTPLUS leaky_relu_slope: 0.2"},
     {"no_meta_attention", "meta_attention: false", kInline},
     {"no_meta_tower", "meta_tower: false meta { scope: SHARED }"},
-    {"no_meta_at_all", "meta_tower: false meta_attention: false", kInline},
     {"no_transformer", "transformer: false"},
     {"binary_task", "", kBeside, /*binary_task=*/true},
     {"binary_task_softplus", "link: SOFTPLUS", kInline, /*binary_task=*/true},
@@ -85,7 +84,8 @@ conf::Schema MakeSchema(bool dense) {
   AddField(schema, "performance.clicks", conf::PERFORMANCE, 12, 8);
   for (const char* task : {"clicks", "cost", "active"}) {
     schema.add_tasks()->set_name(task);
-    schema.mutable_tasks()->rbegin()->set_training_mean(std::string_view(task) == "active" ? 0.4 : 3.5);
+    schema.mutable_tasks()->rbegin()->set_training_mean(std::string_view(task) == "active" ? 0.4
+                                                                                           : 3.5);
   }
   for (int i = 0; dense && i < 4; ++i) {
     schema.add_dense_names(fmt::format("performance.cost.total_{}", i + 1));
