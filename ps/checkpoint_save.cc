@@ -65,11 +65,11 @@ absl::Status Lane::CheckCheckpointDirectory(const std::string& directory) const 
 }
 
 absl::Status Lane::SaveShards() {
+  CARAVAN_RETURN_IF_ERROR(dense_.Save(rows_->database()));
   storage::RecordBatch records;
-  dense_.Save(records);
   marks_.Save(records);
   for (const ShardId shard : marks_.shards()) {
-    records.Put(EncodeKey({.shard = shard, .kind = storage::RecordKind::kShard}),
+    records.Put(storage::EncodeKey({.shard = shard, .kind = storage::RecordKind::kShard}),
                 FormatShardRecord(rows_->rows(shard)));
   }
   return rows_->database().Write(records);

@@ -10,6 +10,11 @@
 #include "storage/row_store.h"
 
 namespace caravan::ps {
+namespace {
+
+constexpr uint64_t kWriteBytes = 4 << 20;  // to RocksDB at a time
+
+}  // namespace
 
 DenseStore::DenseStore(const conf::RunSpec& spec, const std::vector<bool>& is_own)
     : optimizer_(MakeOptimizer(spec.job().training().optimizer())), gradient_(net::kChunkFloats) {
@@ -56,16 +61,19 @@ void DenseStore::Update(size_t i, std::span<const float> gradient, float rate_sc
                      std::span(state.floats).subspan(n));
 }
 
-void DenseStore::Save(storage::RecordBatch& records) const {
+absl::Status DenseStore::Save(storage::RocksDb& database) const {
+  storage::RecordBatch records;
   std::string value;
   for (size_t i = 0; i < chunks_.size(); ++i) {
     const State& state = states_[i];
     storage::FormatRow(state.version, state.steps, std::as_bytes(std::span(state.floats)), value);
-    records.Put(EncodeKey({.shard = chunks_[i].shard,
-                           .kind = storage::RecordKind::kChunk,
-                           .number = Index(chunks_[i].id)}),
+    records.Put(storage::EncodeKey({.shard = chunks_[i].shard,
+                                    .kind = storage::RecordKind::kChunk,
+                                    .number = Index(chunks_[i].id)}),
                 value);
+    if (records.bytes() > kWriteBytes) CARAVAN_RETURN_IF_ERROR(database.Write(records));
   }
+  return database.Write(records);
 }
 
 absl::Status DenseStore::Load(ChunkId id, std::string_view value) {

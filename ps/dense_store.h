@@ -28,7 +28,7 @@ class DenseStore {
   absl::Status Load(ChunkId id, std::string_view value);
   // After the last Load: DATA_LOSS names a chunk that did not come.
   absl::Status CheckComplete() const;
-  void Save(storage::RecordBatch& records) const;
+  absl::Status Save(storage::RocksDb& database) const;
 
   // Ascending by id; index i below counts in it.
   std::span<const net::DenseChunk> chunks() const { return chunks_; }

@@ -107,13 +107,14 @@ void Marks::Save(storage::RecordBatch& records) const {
       Append(value, block);
       Append(value, mark);
     }
-    records.Put(EncodeKey({.shard = shards_[i], .kind = storage::RecordKind::kMarks}), value);
+    records.Put(storage::EncodeKey({.shard = shards_[i], .kind = storage::RecordKind::kMarks}),
+                value);
     for (const auto& [epoch, samples] : ledger_) {
       if (samples[i] == 0) continue;
       std::string count;
       Append(count, samples[i]);
       records.Put(
-          EncodeKey({.shard = shards_[i], .kind = storage::RecordKind::kLedger, .number = epoch}),
+          storage::EncodeKey({.shard = shards_[i], .kind = storage::RecordKind::kLedger, .number = epoch}),
           count);
     }
   }
