@@ -4,6 +4,8 @@ namespace caravan::launch {
 namespace {
 
 constexpr const Command* kCommands[] = {
+    &kImportCommand,
+    &kInspectCommand,
     &kTrainCommand,
     &kBenchModelCommand,
 };

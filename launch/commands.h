@@ -36,6 +36,8 @@ struct Command {
 bool IsRole(const Command& command);
 
 extern const Command kBenchModelCommand;
+extern const Command kImportCommand;
+extern const Command kInspectCommand;
 extern const Command kTrainCommand;
 
 // All commands, in the order in which help lists them.
