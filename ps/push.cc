@@ -174,6 +174,7 @@ absl::StatusOr<net::Message> Lane::HandlePush(const net::Header& header,
   ++counters_.pushes_applied;
   counters_.keys_pushed += list->keys.size();
   reply.mutable_push()->set_outcome(net::PushReply::APPLIED);
+  if (!dense_.chunks().empty()) reply.mutable_push()->set_dense_version(dense_.version(0));
   return net::MakeMessage(reply);
 }
 

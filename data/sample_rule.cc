@@ -1,0 +1,62 @@
+#include "data/sample_rule.h"
+
+#include <cmath>
+
+namespace caravan::data {
+
+SampleRule::SampleRule(const conf::Data& data, const DailyLayout& layout)
+    : history_days_(static_cast<int32_t>(data.history_days())),
+      horizon_days_(static_cast<int32_t>(data.horizon_days())),
+      min_active_days_(data.min_active_days()),
+      active_column_(layout.active_column) {
+  for (int task = 0; task < data.tasks_size(); ++task) {
+    labels_.push_back({.column = layout.task_columns[static_cast<size_t>(task)],
+                       .aggregate = data.tasks(task).aggregate()});
+  }
+}
+
+void SampleRule::Anchors(const Series& series, const SplitRange& range,
+                         std::vector<int32_t>& anchors) const {
+  anchors.clear();
+  // Both ends of the history move with the anchor; `active` counts the active days between them.
+  size_t head = 0;
+  size_t tail = 0;
+  uint32_t active = 0;
+  const auto is_active = [&](size_t row) { return series.Row(row)[active_column_] > 0 ? 1U : 0U; };
+  for (int32_t anchor = range.first_anchor; anchor <= range.last_anchor; ++anchor) {
+    for (; head < series.days.size() && series.days[head] <= anchor; ++head) {
+      active += is_active(head);
+    }
+    for (; tail < head && series.days[tail] <= anchor - history_days_; ++tail) {
+      active -= is_active(tail);
+    }
+    if (active >= min_active_days_) anchors.push_back(anchor);
+  }
+}
+
+void SampleRule::Labels(const Series& series, int32_t anchor, std::span<float> labels) const {
+  const RowRange rows = RowsBetween(series.days, anchor + 1, anchor + horizon_days_);
+  for (size_t task = 0; task < labels_.size(); ++task) {
+    double total = 0;
+    uint32_t nonzero_days = 0;
+    for (size_t row = rows.first; row < rows.last; ++row) {
+      const float value = series.Row(row)[labels_[task].column];
+      if (std::isnan(value)) continue;
+      total += value;
+      nonzero_days += value > 0 ? 1 : 0;
+    }
+    switch (labels_[task].aggregate) {
+      case conf::SUM:
+        labels[task] = static_cast<float>(total);
+        break;
+      case conf::DAYS_NONZERO:
+        labels[task] = static_cast<float>(nonzero_days);
+        break;
+      case conf::ANY_NONZERO:
+        labels[task] = nonzero_days > 0 ? 1.0F : 0.0F;
+        break;
+    }
+  }
+}
+
+}  // namespace caravan::data

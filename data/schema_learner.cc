@@ -1,0 +1,209 @@
+#include "data/schema_learner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <set>
+
+#include "base/status_macros.h"
+#include "data/calendar.h"
+#include "data/dense_features.h"
+#include "data/schema_file.h"
+
+namespace caravan::data {
+namespace {
+
+// Categories of the rows that `is_training` holds for, in the order of their bytes.
+std::vector<std::string> TrainingCategories(const std::vector<std::string>& texts,
+                                            const std::vector<bool>& is_training) {
+  std::set<std::string> categories;
+  for (size_t row = 0; row < texts.size(); ++row) {
+    if (is_training[row] && !texts[row].empty()) categories.insert(texts[row]);
+  }
+  return {categories.begin(), categories.end()};
+}
+
+std::vector<float> TrainingBounds(const std::vector<float>& values,
+                                  const std::vector<bool>& is_training, uint32_t buckets) {
+  BucketLearner learner;
+  for (size_t row = 0; row < values.size(); ++row) {
+    if (is_training[row]) learner.Add(values[row]);
+  }
+  return learner.Bounds(buckets);
+}
+
+// Gives every field the keys behind those of the group's field before it.
+void NumberKeys(conf::Schema& schema) {
+  uint64_t next_key[conf::FieldGroup_ARRAYSIZE] = {};
+  for (conf::Field& field : *schema.mutable_fields()) {
+    field.set_first_key(next_key[field.group()]);
+    next_key[field.group()] += field.values();
+  }
+}
+
+}  // namespace
+
+SchemaLearner::SchemaLearner(const Inputs& inputs)
+    : inputs_(inputs),
+      rule_(inputs.data, inputs.layout),
+      windows_(DenseWindows(inputs.data)),
+      sequence_buckets_(inputs.layout.fields.size()),
+      entity_in_training_(inputs.entities.keys.size()),
+      scenario_in_training_(inputs.scenarios.keys.size()),
+      label_sums_(inputs.layout.task_columns.size()),
+      dense_moments_(inputs.layout.fields.size() * windows_.size()),
+      samples_(inputs.splits.size(), std::vector<uint64_t>(inputs.scenarios.keys.size())),
+      labels_(inputs.layout.task_columns.size()) {}
+
+absl::Status SchemaLearner::Add(const Series& series, std::vector<Share>& shares) {
+  LearnRows(series);
+  for (size_t split = 0; split < inputs_.splits.size(); ++split) {
+    const SplitRange& range = inputs_.splits[split];
+    rule_.Anchors(series, range, anchors_);
+    if (anchors_.empty()) continue;
+    for (const int32_t anchor : anchors_) {
+      CARAVAN_RETURN_IF_ERROR(LearnSample(series, anchor, split == 0));
+    }
+    samples_[split][series.scenario] += anchors_.size();
+    const RowRange rows =
+        RowsBetween(series.days, anchors_.front() - rule_.history_days() + 1, anchors_.back());
+    shares[split].rows += rows.last - rows.first;
+    shares[split].samples += anchors_.size();
+  }
+  return absl::OkStatus();
+}
+
+void SchemaLearner::LearnRows(const Series& series) {
+  const int32_t last_training_day = inputs_.splits[0].last_anchor;
+  for (size_t row = 0; row < series.days.size() && series.days[row] <= last_training_day; ++row) {
+    entity_in_training_[series.entity] = true;
+    scenario_in_training_[series.scenario] = true;
+    for (size_t field = 0; field < sequence_buckets_.size(); ++field) {
+      sequence_buckets_[field].Add(series.Row(row)[inputs_.layout.fields[field].column]);
+    }
+  }
+}
+
+absl::Status SchemaLearner::LearnSample(const Series& series, int32_t anchor, bool training) {
+  rule_.Labels(series, anchor, labels_);
+  for (size_t i = 0; i < labels_.size(); ++i) {
+    const conf::Task& task = inputs_.data.tasks(static_cast<int>(i));
+    const bool binary = task.loss() == conf::CROSS_ENTROPY;
+    if (binary ? labels_[i] != 0 && labels_[i] != 1 : labels_[i] < 0) {
+      return absl::InvalidArgumentError(
+          fmt::format("task {}: label {} of entity '{}', scenario '{}', anchor {}; loss {}",
+                      task.name(), labels_[i], inputs_.entities.keys[series.entity],
+                      inputs_.scenarios.keys[series.scenario], FormatDate(anchor),
+                      binary ? "CROSS_ENTROPY allows 0 and 1" : "POISSON allows none below 0"));
+    }
+  }
+  if (!training) return absl::OkStatus();
+  ++training_samples_;
+  for (size_t i = 0; i < labels_.size(); ++i) label_sums_[i] += labels_[i];
+  for (size_t window = 0; window < windows_.size(); ++window) {
+    const RowRange rows =
+        RowsBetween(series.days, anchor - static_cast<int32_t>(windows_[window]) + 1, anchor);
+    for (size_t field = 0; field < inputs_.layout.fields.size(); ++field) {
+      double total = 0;
+      for (size_t row = rows.first; row < rows.last; ++row) {
+        const float value = series.Row(row)[inputs_.layout.fields[field].column];
+        if (!std::isnan(value)) total += value;
+      }
+      const double value = DenseValue(total);
+      Moments& moments = dense_moments_[field * windows_.size() + window];
+      moments.sum += value;
+      moments.squares += value * value;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<conf::Schema> SchemaLearner::Finish() const {
+  conf::Schema schema;
+  schema.set_version(kSchemaVersion);
+  schema.set_history_days(inputs_.data.history_days());
+  schema.set_horizon_days(inputs_.data.horizon_days());
+  for (const std::string& scenario : inputs_.scenarios.keys) schema.add_scenarios(scenario);
+  for (size_t split = 0; split < inputs_.splits.size(); ++split) {
+    const SplitRange& range = inputs_.splits[split];
+    conf::SplitSchema& out = *schema.add_splits();
+    out.set_name(range.name);
+    out.set_first_anchor(FormatDate(range.first_anchor));
+    out.set_last_anchor(FormatDate(range.last_anchor));
+    out.mutable_scenario_samples()->Assign(samples_[split].begin(), samples_[split].end());
+    if (std::accumulate(samples_[split].begin(), samples_[split].end(), uint64_t{0}) == 0) {
+      return absl::InvalidArgumentError(fmt::format(
+          "split {} is empty: no (entity, scenario) has {} active days before an anchor from {} to "
+          "{}; see data.min_active_days and data.split",
+          range.name, inputs_.data.min_active_days(), out.first_anchor(), out.last_anchor()));
+    }
+  }
+  AddScenarioFields(schema);
+  AddProfileFields(schema);
+  AddSequenceFields(schema);
+  NumberKeys(schema);
+  AddDenseFeatures(schema);
+  for (size_t i = 0; i < label_sums_.size(); ++i) {
+    conf::TaskSchema& task = *schema.add_tasks();
+    task.set_name(inputs_.data.tasks(static_cast<int>(i)).name());
+    task.set_training_mean(label_sums_[i] / static_cast<double>(training_samples_));
+  }
+  schema.set_entities(inputs_.entities.keys.size());
+  return schema;
+}
+
+void SchemaLearner::AddScenarioFields(conf::Schema& schema) const {
+  *schema.add_fields() = CategoricalField(conf::SCENARIO, "scenario.id", inputs_.scenarios.keys);
+  for (int i = 0; i < inputs_.data.scenario_columns_size(); ++i) {
+    *schema.add_fields() = CategoricalField(
+        conf::SCENARIO, "scenario." + inputs_.data.scenario_columns(i),
+        TrainingCategories(inputs_.scenarios.texts[static_cast<size_t>(i)], scenario_in_training_));
+  }
+  for (int i = 0; i < inputs_.data.scenario_numeric_columns_size(); ++i) {
+    *schema.add_fields() =
+        NumericField(conf::SCENARIO, "scenario." + inputs_.data.scenario_numeric_columns(i),
+                     TrainingBounds(inputs_.scenarios.numbers[static_cast<size_t>(i)],
+                                    scenario_in_training_, inputs_.data.buckets()));
+  }
+}
+
+void SchemaLearner::AddProfileFields(conf::Schema& schema) const {
+  for (int i = 0; i < inputs_.data.profile_columns_size(); ++i) {
+    *schema.add_fields() = CategoricalField(
+        conf::PROFILE, "profile." + inputs_.data.profile_columns(i),
+        TrainingCategories(inputs_.entities.texts[static_cast<size_t>(i)], entity_in_training_));
+  }
+  for (int i = 0; i < inputs_.data.profile_numeric_columns_size(); ++i) {
+    *schema.add_fields() =
+        NumericField(conf::PROFILE, "profile." + inputs_.data.profile_numeric_columns(i),
+                     TrainingBounds(inputs_.entities.numbers[static_cast<size_t>(i)],
+                                    entity_in_training_, inputs_.data.buckets()));
+  }
+}
+
+void SchemaLearner::AddSequenceFields(conf::Schema& schema) const {
+  for (size_t i = 0; i < inputs_.layout.fields.size(); ++i) {
+    const DailyLayout::SequenceField& field = inputs_.layout.fields[i];
+    *schema.add_fields() =
+        NumericField(field.group, field.name, sequence_buckets_[i].Bounds(inputs_.data.buckets()));
+  }
+}
+
+void SchemaLearner::AddDenseFeatures(conf::Schema& schema) const {
+  const auto samples = static_cast<double>(training_samples_);
+  for (size_t field = 0; field < inputs_.layout.fields.size(); ++field) {
+    for (size_t window = 0; window < windows_.size(); ++window) {
+      const Moments& moments = dense_moments_[field * windows_.size() + window];
+      const double mean = moments.sum / samples;
+      const double variance = std::max(moments.squares / samples - mean * mean, 0.0);
+      // A feature that is the same for all samples says nothing; 1 keeps it at zero.
+      const double deviation = variance > 1e-12 ? std::sqrt(variance) : 1.0;
+      schema.add_dense_names(
+          DenseName({.field = inputs_.layout.fields[field].name, .days = windows_[window]}));
+      schema.add_dense_means(static_cast<float>(mean));
+      schema.add_dense_deviations(static_cast<float>(deviation));
+    }
+  }
+}
+
+}  // namespace caravan::data
