@@ -7,10 +7,9 @@
 #include "launch/version.h"
 #include "ps/server.h"
 
-DEFINE_uint32(lanes, 0, "lanes of this server; 0: as many as the scheduler's job has");
 DEFINE_string(state, "", "folder for the lanes' databases; empty: below the run's directory");
-DEFINE_uint64(server_job_fingerprint, 0,
-              "join only a run of this job; 0: whatever job the scheduler has");
+DECLARE_uint32(lanes);            // 0: as many as the scheduler's job has
+DECLARE_uint64(job_fingerprint);  // 0: whatever job the scheduler has
 
 namespace caravan::launch {
 namespace {
@@ -31,7 +30,7 @@ absl::Status RunServerRole(const CommandLine&) {
                         .lanes = FLAGS_lanes,
                         .state_directory = FLAGS_state,
                         .version = std::string(kVersion),
-                        .job_fingerprint = FLAGS_server_job_fingerprint,
+                        .job_fingerprint = FLAGS_job_fingerprint,
                         .stop = &stop_requested});
 }
 
@@ -43,7 +42,7 @@ extern constexpr Command kServerCommand = {
     .usage = "--scheduler=ENDPOINT --listen=FOLDER|tcp://HOST:PORT [--lanes=N] [--state=DIR]",
     .example =
         "caravan server --scheduler=ipc:///tmp/caravan/scheduler --listen=/tmp/caravan/server-0",
-    .flags = "scheduler listen lanes state server_job_fingerprint",
+    .flags = "scheduler listen lanes state job_fingerprint",
     .run = RunServerRole,
 };
 
