@@ -7,6 +7,10 @@ constexpr const Command* kCommands[] = {
     &kImportCommand,
     &kInspectCommand,
     &kTrainCommand,
+    &kEvaluateCommand,
+    &kPredictCommand,
+    &kBenchModelCommand,
+    &kWorkerCommand,
 };
 
 }  // namespace

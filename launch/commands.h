@@ -35,9 +35,13 @@ struct Command {
 // apart. Others log from WARNING on.
 bool IsRole(const Command& command);
 
+extern const Command kBenchModelCommand;
+extern const Command kEvaluateCommand;
 extern const Command kImportCommand;
 extern const Command kInspectCommand;
+extern const Command kPredictCommand;
 extern const Command kTrainCommand;
+extern const Command kWorkerCommand;
 
 // All commands, in the order in which help lists them.
 std::span<const Command* const> AllCommands();

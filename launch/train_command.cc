@@ -1,12 +1,75 @@
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/status_macros.h"
 #include "launch/commands.h"
 #include "launch/flags.h"
+#include "launch/progress_printer.h"
+#include "launch/run_directory.h"
+#include "launch/run_preparation.h"
+#include "launch/run_summary.h"
+#include "launch/stop_signals.h"
+#include "launch/training.h"
+
+DEFINE_bool(resume, false, "go on with the run from its last complete checkpoint");
+DEFINE_uint32(workers, 0, "worker processes; 0: cluster.workers of the job");
+DEFINE_uint32(servers, 0, "server processes; 0: cluster.servers of the job");
+DEFINE_uint32(lanes, 0, "lanes a server; 0: cluster.lanes of the job");
+DEFINE_uint64(stop_after_batches, 0,
+              "stop, with a checkpoint, once so many batches are applied; 0: at the end");
 
 namespace caravan::launch {
 namespace {
 
-absl::Status RunTrain(const CommandLine&) {
-  if (FLAGS_job.empty()) return absl::InvalidArgumentError("--job=FILE is needed");
-  return absl::UnimplementedError("the launcher is not there yet");
+std::vector<std::string> Overrides(const CommandLine& line) {
+  std::vector<std::string> overrides = line.overrides;
+  for (const auto& [field, value] :
+       {std::pair{"workers", FLAGS_workers}, std::pair{"servers", FLAGS_servers},
+        std::pair{"lanes", FLAGS_lanes}}) {
+    if (value > 0) overrides.push_back(fmt::format("cluster.{}={}", field, value));
+  }
+  return overrides;
+}
+
+absl::Status RunTrain(const CommandLine& line) {
+  if (!line.arguments.empty()) {
+    return absl::InvalidArgumentError(
+        fmt::format("\"{}\" is no flag; `caravan train --help` lists all", line.arguments[0]));
+  }
+  CARAVAN_ASSIGN_OR_RETURN(const RunDirectory run, RunDirectory::At(FLAGS_run));
+  if (FLAGS_resume) {
+    CARAVAN_RETURN_IF_ERROR(LoadRunSpec(run).status());
+  } else {
+    CARAVAN_RETURN_IF_ERROR(run.CreateNew());
+  }
+  CARAVAN_ASSIGN_OR_RETURN(const RunLock lock, RunLock::Take(run));
+  const SystemClock clock;
+  const std::unique_ptr<ProgressPrinter> printer = MakeProgressPrinter(std::filesystem::path(run.path()).filename().string(), clock);
+  const auto note = [&](const std::string& text, bool keep) { printer->Note(text, keep); };
+  CARAVAN_ASSIGN_OR_RETURN(const conf::RunSpec spec,
+                           PrepareRun({.job_path = FLAGS_job,
+                                       .data_directory = FLAGS_data,
+                                       .overrides = Overrides(line),
+                                       .resume = FLAGS_resume,
+                                       .stop_after_batches = FLAGS_stop_after_batches,
+                                       .note = note},
+                                      run));
+  // Until here a signal ends the process at once, and nothing is lost by it.
+  const std::atomic<int>& stop_signals = CountStopSignals();
+  const absl::Status trained = Train({.run = run,
+                                      .spec = spec,
+                                      .listen = FLAGS_listen,
+                                      .resume = FLAGS_resume,
+                                      .stop_signals = &stop_signals,
+                                      .clock = &clock,
+                                      .printer = printer.get()});
+  printer->Finish();
+  const absl::Status summarised = SummariseRun(run, spec);
+  return trained.ok() ? summarised : trained;
 }
 
 }  // namespace
@@ -14,9 +77,9 @@ absl::Status RunTrain(const CommandLine&) {
 extern constexpr Command kTrainCommand = {
     .name = "train",
     .summary = "trains a job: starts scheduler, servers and workers, evaluates, checkpoints",
-    .usage = "--job=FILE --run=DIR [--data=DIR] [--set=FIELD=VALUE ...]",
+    .usage = "--job=FILE --run=DIR [--data=DIR] [--set=FIELD=VALUE ...], or --run=DIR --resume",
     .example = "caravan train --job=conf/us_flights/job.txtpb --run=runs/us_flights",
-    .flags = "job run data set",
+    .flags = "job run data resume workers servers lanes stop_after_batches listen set",
     .run = RunTrain,
 };
 

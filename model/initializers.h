@@ -15,6 +15,9 @@ inline constexpr float kSequenceEmbeddingDeviation = 0.1F;
 // Of scenario, profile and task rows. They decide the size of S~ and so of every generated weight.
 inline constexpr float kAttributeEmbeddingDeviation = 0.3F;
 
+// Of V_b: a generated bias starts near zero.
+inline constexpr double kMetaBiasDeviation = 0.01;
+
 inline conf::Initializer ConstantInitializer(float value) {
   conf::Initializer initializer;
   initializer.set_constant(value);

@@ -39,7 +39,8 @@ class Op {
   // Writes all of the output.
   virtual void Forward(Frame<float>& frame) const = 0;
   virtual void Forward(Frame<double>& frame) const = 0;
-  // Reads the output's gradient and adds to the inputs', the parameters' and the rows' gradients.
+  // Reads the output's gradient (and may overwrite it: nobody reads it again) and adds to the
+  // inputs', the parameters' and the rows' gradients.
   virtual void Backward(Frame<float>& frame) const = 0;
   virtual void Backward(Frame<double>& frame) const = 0;
 

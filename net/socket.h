@@ -39,7 +39,8 @@ class RouterSocket {
     Message message;
   };
 
-  // Binds; ALREADY_EXISTS names the endpoint when it is taken.
+  // Binds; ALREADY_EXISTS names the endpoint when it is taken. ZeroMQ closes in the background: an
+  // endpoint is surely free again once the Context is gone.
   // "tcp://127.0.0.1:*" picks a port.
   static absl::StatusOr<std::unique_ptr<RouterSocket>> Bind(Context& context,
                                                             const std::string& endpoint);

@@ -14,9 +14,12 @@ namespace caravan::worker {
 // The unique keys of a batch, by table: ascending.
 using TableKeys = std::vector<std::vector<uint64_t>>;
 
+// Belongs to whoever pulls into it; several may be in use at once, each as new as its last pull.
 struct Parameters {
   std::vector<std::vector<float>> rows;  // by table: [keys, width], in key order
   std::vector<float> dense;              // flat, ModelSpec.tensors in order; kept between calls
+  // The source's own note of what `dense` holds: by ChunkId, 0 where nothing. Kept between calls.
+  std::vector<uint64_t> dense_versions;
 };
 
 // Owned and called by one thread.

@@ -1,7 +1,5 @@
 // From a task's number z to what is predicted, by the task's loss and link (Graph::tasks()):
-//   Poisson, EXP:       y = exp(z), for z > 20 continued linearly: exp(20) * (1 + z - 20)
-//   Poisson, SOFTPLUS:  y = log(1 + exp(z))
-//   cross-entropy:      y = 1 / (1 + exp(-z))
+// see model/link.h.
 // z, y: [m]. The loss is taken from z (model/ops/loss.h), so y passes no gradient on.
 #ifndef CARAVAN_MODEL_OPS_LINK_H_
 #define CARAVAN_MODEL_OPS_LINK_H_
@@ -10,15 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "model/link.h"
 #include "model/op.h"
 
 namespace caravan::model {
 
-enum class LinkKind : uint8_t { kExp, kSoftplus, kLogistic };
 LinkKind LinkOf(const GraphTask& task);
-
-// Above it exp(z) goes on linearly, so that it never overflows.
-inline constexpr double kExpLinearAbove = 20;
 
 class Link final : public TypedOp<Link> {
  public:
@@ -26,6 +21,7 @@ class Link final : public TypedOp<Link> {
   const std::vector<LinkKind>& kinds() const { return kinds_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "model/gemm.h"
 #include "model/op.h"
 
 namespace caravan::model {
@@ -39,6 +40,7 @@ class MetaLayer final : public TypedOp<MetaLayer> {
   const std::vector<MetaWeights>& groups() const { return groups_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   uint64_t ScratchElements(uint32_t batch) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
@@ -48,15 +50,17 @@ class MetaLayer final : public TypedOp<MetaLayer> {
  private:
   template <typename T>
   struct Tile;
-  uint32_t TileSamples(uint32_t batch) const;
+  size_t TileRows(size_t samples) const;
+  template <typename T, typename Visit>
+  void ForEachTile(size_t batch, T* weights, const Visit& visit) const;
+  template <typename T>
+  Matrix<T> RowsOf(T* data, size_t sample, size_t group, size_t first_row, size_t rows) const;
   template <typename T>
   void Generate(Frame<T>& frame, const MetaWeights& weights, const Tile<T>& tile) const;
   template <typename T>
-  void Apply(Frame<T>& frame, uint32_t group, const Tile<T>& tile) const;
-  template <typename T>
-  void ApplyBackward(Frame<T>& frame, uint32_t group, const Tile<T>& tile) const;
-  template <typename T>
   void GenerateBackward(Frame<T>& frame, const MetaWeights& weights, const Tile<T>& tile) const;
+  template <typename T>
+  void BiasBackward(Frame<T>& frame, size_t group, T* d_bias) const;
 
   MetaSizes sizes_;
   std::vector<MetaWeights> groups_;

@@ -1,0 +1,172 @@
+#include "launch/cluster.h"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+#include "base/status_macros.h"
+
+namespace caravan::launch {
+namespace {
+
+constexpr Millis kExitPoll{20};
+constexpr Millis kTermToKill{5000};
+// A worker more is started after so long though others have not joined yet.
+constexpr Millis kWorkerStartPatience{2000};
+
+bool IsTraining(std::string_view phase) {
+  return phase == "joining" || phase == "training" || phase == "evaluating";
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(ClusterOptions options) {
+  std::unique_ptr<Cluster> cluster(new Cluster(std::move(options)));
+  CARAVAN_RETURN_IF_ERROR(cluster->MakeSocketDirectory());
+  CARAVAN_RETURN_IF_ERROR(cluster->StartMember(RoleKind::kScheduler, 0));
+  for (uint32_t i = 0; i < cluster->options_.sizes.servers(); ++i) {
+    CARAVAN_RETURN_IF_ERROR(cluster->StartMember(RoleKind::kServer, i));
+  }
+  return cluster;
+}
+
+Cluster::Cluster(ClusterOptions options)
+    : options_(std::move(options)), supervisor_(options_.sizes.workers()) {}
+
+Cluster::~Cluster() {
+  Stop(Millis{0});
+  if (socket_directory_.empty()) return;
+  std::error_code ignored;  // nothing is lost with a folder of sockets that stays
+  std::filesystem::remove_all(socket_directory_, ignored);
+}
+
+absl::Status Cluster::MakeSocketDirectory() {
+  std::string directory = "/tmp/caravan-XXXXXX";
+  if (mkdtemp(directory.data()) == nullptr) {
+    return absl::ErrnoToStatus(errno, "cannot make a folder for sockets in /tmp");
+  }
+  socket_directory_ = directory;
+  endpoint_ = options_.listen.empty() ? fmt::format("ipc://{}/scheduler", socket_directory_)
+                                      : options_.listen;
+  return absl::OkStatus();
+}
+
+std::vector<std::string> Cluster::Arguments(RoleKind kind, uint32_t number) const {
+  std::vector<std::string> arguments = {options_.executable, std::string(RoleName(kind))};
+  switch (kind) {
+    case RoleKind::kScheduler:
+      arguments.push_back("--run=" + options_.run.path());
+      arguments.push_back("--listen=" + endpoint_);
+      if (options_.resume) arguments.push_back("--resume");
+      break;
+    case RoleKind::kServer:
+      arguments.push_back("--scheduler=" + endpoint_);
+      arguments.push_back(fmt::format("--listen={}/server-{}", socket_directory_, number));
+      break;
+    case RoleKind::kWorker:
+      arguments.push_back("--scheduler=" + endpoint_);
+      break;
+  }
+  return arguments;
+}
+
+absl::Status Cluster::StartMember(RoleKind kind, uint32_t number) {
+  std::string log =
+      fmt::format("{}/{}-{}.log", options_.run.LogDirectory(), RoleName(kind), number);
+  CARAVAN_ASSIGN_OR_RETURN(ChildProcess process, ChildProcess::Start(Arguments(kind, number), log));
+  members_.push_back({kind, number, std::move(log), std::move(process), false, std::nullopt});
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::StartAnew(Member& member) {
+  CARAVAN_ASSIGN_OR_RETURN(
+      member.process, ChildProcess::Start(Arguments(member.kind, member.number), member.log_path));
+  member.ended = false;
+  member.restart_at.reset();
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::Tend(const ClusterPhase& phase, Millis now) {
+  for (Member& member : members_) {
+    if (member.ended) {
+      if (!member.restart_at.has_value() || now < *member.restart_at) continue;
+      member.restart_at.reset();
+      if (IsTraining(phase.phase)) CARAVAN_RETURN_IF_ERROR(StartAnew(member));
+      continue;
+    }
+    const std::optional<ExitOfProcess> exit = member.process.Poll();
+    if (exit.has_value()) CARAVAN_RETURN_IF_ERROR(NoteExit(member, *exit, phase.phase, now));
+  }
+  return StartWorkers(phase, now);
+}
+
+absl::Status Cluster::NoteExit(Member& member, const ExitOfProcess& exit, std::string_view phase,
+                               Millis now) {
+  member.ended = true;
+  if (member.kind == RoleKind::kScheduler && exit.ok()) over_ = true;
+  const Verdict verdict = supervisor_.OnExit(
+      member.kind, member.number, exit, over_ ? "finished" : phase, LastLine(member.log_path), now);
+  switch (verdict.kind) {
+    case Verdict::Kind::kIgnore:
+      return absl::OkStatus();
+    case Verdict::Kind::kRestart:
+      options_.say(verdict.text);
+      return StartAnew(member);
+    case Verdict::Kind::kRestartLater:
+      member.restart_at = now + kLeaveGrace;
+      return absl::OkStatus();
+    case Verdict::Kind::kFail:
+      break;
+  }
+  const std::string text = fmt::format("{}; its log is {}", verdict.text, member.log_path);
+  // A role that ended so was given something wrong, by whoever gave it to this one.
+  if (exit.code == 2) return absl::InvalidArgumentError(text);
+  return absl::AbortedError(text);
+}
+
+absl::Status Cluster::StartWorkers(const ClusterPhase& phase, Millis now) {
+  if (over_ || (!phase.phase.empty() && !IsTraining(phase.phase))) return absl::OkStatus();
+  const uint32_t joining_max = 2 * std::max(1u, std::thread::hardware_concurrency());
+  const auto may_start = [&] {
+    if (workers_started_ >= options_.sizes.workers()) return false;
+    return workers_started_ < phase.workers_alive + joining_max ||
+           now - last_worker_start_ >= kWorkerStartPatience;
+  };
+  while (may_start()) {
+    CARAVAN_RETURN_IF_ERROR(StartMember(RoleKind::kWorker, workers_started_));
+    ++workers_started_;
+    last_worker_start_ = now;
+  }
+  return absl::OkStatus();
+}
+
+bool Cluster::WaitForAll(Millis wait) {
+  const SystemClock clock;
+  const Millis until = clock.Now() + wait;
+  while (true) {
+    bool all = true;
+    for (Member& member : members_) {
+      if (!member.ended && member.process.Poll().has_value()) member.ended = true;
+      all = all && member.ended;
+    }
+    if (all || clock.Now() >= until) return all;
+    std::this_thread::sleep_for(kExitPoll);
+  }
+}
+
+void Cluster::Stop(Millis grace) {
+  if (WaitForAll(grace)) return;
+  for (Member& member : members_) member.process.Terminate();
+  if (WaitForAll(kTermToKill)) return;
+  for (Member& member : members_) {
+    member.process.Kill();
+    member.ended = true;
+  }
+}
+
+}  // namespace caravan::launch

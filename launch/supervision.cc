@@ -1,0 +1,67 @@
+#include "launch/supervision.h"
+
+#include <fmt/format.h>
+
+namespace caravan::launch {
+namespace {
+
+// The exit code for a wrong input: starting again would end the same way.
+constexpr int kInputWasWrong = 2;
+
+bool IsEnding(std::string_view phase) {
+  return phase == "stopping" || phase == "finished" || phase == "failed";
+}
+
+}  // namespace
+
+std::string_view RoleName(RoleKind kind) {
+  switch (kind) {
+    case RoleKind::kScheduler:
+      return "scheduler";
+    case RoleKind::kServer:
+      return "server";
+    case RoleKind::kWorker:
+      return "worker";
+  }
+  return "";
+}
+
+Verdict Supervisor::OnExit(RoleKind kind, uint32_t number, const ExitOfProcess& exit,
+                           std::string_view phase, const std::string& last_words, Millis now) {
+  std::string what =
+      kind == RoleKind::kScheduler ? "the scheduler" : fmt::format("{} {}", RoleName(kind), number);
+  what += fmt::format(" ended by {}", exit.Text());
+  if (exit.code != 0 && !last_words.empty()) what += fmt::format(" (\"{}\")", last_words);
+  switch (kind) {
+    case RoleKind::kScheduler:
+      if (exit.ok()) return {};
+      return {Verdict::Kind::kFail, what};
+    case RoleKind::kServer:
+      if (IsEnding(phase)) return {};
+      return {Verdict::Kind::kFail,
+              what + "; go on from the last checkpoint by `caravan train --resume`"};
+    case RoleKind::kWorker:
+      if (IsEnding(phase)) return {};
+      return OnWorkerExit(what, exit, now);
+  }
+  return {};
+}
+
+Verdict Supervisor::OnWorkerExit(const std::string& what, const ExitOfProcess& exit, Millis now) {
+  if (exit.ok())
+    return {Verdict::Kind::kRestartLater, what + " before the run's end; started anew"};
+  if (exit.code == kInputWasWrong) return {Verdict::Kind::kFail, what};
+  if (TakeRestart(now)) return {Verdict::Kind::kRestart, what + "; started anew"};
+  return {Verdict::Kind::kFail,
+          fmt::format("{}; workers were started anew {} times in {} s, which does not help", what,
+                      restarts_max_, kRestartWindow.count() / 1000)};
+}
+
+bool Supervisor::TakeRestart(Millis now) {
+  while (!restarts_.empty() && now - restarts_.front() >= kRestartWindow) restarts_.pop_front();
+  if (restarts_.size() >= restarts_max_) return false;
+  restarts_.push_back(now);
+  return true;
+}
+
+}  // namespace caravan::launch

@@ -1,0 +1,58 @@
+// What to do when a process of a run ends. Pure: no process, clock or file in it.
+#ifndef CARAVAN_LAUNCH_SUPERVISION_H_
+#define CARAVAN_LAUNCH_SUPERVISION_H_
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "launch/child_process.h"
+
+namespace caravan::launch {
+
+enum class RoleKind { kScheduler, kServer, kWorker };
+std::string_view RoleName(RoleKind kind);
+
+struct Verdict {
+  enum class Kind {
+    kIgnore,        // as it should be
+    kRestart,       // start the same process anew
+    kRestartLater,  // likewise, if the run still trains after kLeaveGrace
+    kFail,          // the run cannot go on
+  };
+  Kind kind = Kind::kIgnore;
+  std::string text;  // one line for people; empty for kIgnore
+};
+
+// How long a worker that left by itself is not missed: the run may be over before its status says
+// so.
+inline constexpr Millis kLeaveGrace{4000};
+// Restarts in a window, over all workers; one that needs more has a fault that restarts do not
+// heal.
+inline constexpr Millis kRestartWindow{60000};
+
+// Owned and called by one thread.
+class Supervisor {
+ public:
+  // At most max(8, workers) restarts in a window.
+  explicit Supervisor(uint32_t workers) : restarts_max_(workers < 8 ? 8 : workers) {}
+
+  // A process has ended. `phase`: of the scheduler's last status, "" before the first.
+  // `last_words`: the last line of its log.
+  Verdict OnExit(RoleKind kind, uint32_t number, const ExitOfProcess& exit, std::string_view phase,
+                 const std::string& last_words, Millis now);
+
+ private:
+  Verdict OnWorkerExit(const std::string& what, const ExitOfProcess& exit, Millis now);
+  // True when one restart more is within bounds; counts it.
+  bool TakeRestart(Millis now);
+
+  uint32_t restarts_max_;
+  std::deque<Millis> restarts_;
+};
+
+}  // namespace caravan::launch
+
+#endif  // CARAVAN_LAUNCH_SUPERVISION_H_

@@ -1,0 +1,48 @@
+#include <malloc.h>
+
+#include <atomic>
+#include <csignal>
+#include <string>
+
+#include "launch/commands.h"
+#include "launch/flags.h"
+#include "launch/version.h"
+#include "worker/worker.h"
+
+DEFINE_uint64(job_fingerprint, 0, "join only a run of this job; 0: whatever job the scheduler has");
+
+namespace caravan::launch {
+namespace {
+
+std::atomic<bool> stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal");
+
+void RequestStop(int) { stop_requested = true; }
+
+absl::Status RunWorkerRole(const CommandLine&) {
+  if (FLAGS_scheduler.empty()) {
+    return absl::InvalidArgumentError("--scheduler=ENDPOINT is needed");
+  }
+  // Many workers share a machine: an arena a thread would cost each of them tens of megabytes.
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  std::signal(SIGTERM, RequestStop);
+  std::signal(SIGINT, RequestStop);
+  return worker::RunWorker({.scheduler = FLAGS_scheduler,
+                            .version = std::string(kVersion),
+                            .job_fingerprint = FLAGS_job_fingerprint,
+                            .stop = &stop_requested});
+}
+
+}  // namespace
+
+extern constexpr Command kWorkerCommand = {
+    .name = "worker",
+    .summary = "a worker: computes the blocks that a scheduler leases to it",
+    .usage = "--scheduler=ENDPOINT [--job_fingerprint=N]",
+    .example = "caravan worker --scheduler=ipc:///tmp/caravan/scheduler",
+    .flags = "scheduler job_fingerprint",
+    .run = RunWorkerRole,
+};
+
+}  // namespace caravan::launch

@@ -1,0 +1,17 @@
+#include "model/count.h"
+
+namespace caravan::model {
+
+FlopCount CountFlops(const Graph& graph, uint32_t batch) {
+  FlopCount total;
+  for (const auto& op : graph.ops()) {
+    const FlopCount one = op->CountFlops(batch);
+    total.forward += one.forward;
+    total.backward += one.backward;
+  }
+  return total;
+}
+
+uint64_t CountParameters(const Graph& graph) { return graph.parameter_elements(); }
+
+}  // namespace caravan::model

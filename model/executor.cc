@@ -1,0 +1,202 @@
+#include "model/executor.h"
+
+#include <algorithm>
+#include <barrier>
+#include <thread>
+#include <utility>
+
+#include "fmt/format.h"
+#include "glog/logging.h"
+#include "model/graph_runner.h"
+
+namespace caravan::model {
+namespace {
+
+constexpr uint32_t kThreadsMax = 256;
+
+// Unique rows of a table in a batch, at most.
+std::vector<uint64_t> RowsMax(const Graph& graph, uint32_t batch_max) {
+  std::vector<uint64_t> rows(graph.tables().size());
+  for (const GraphField& field : graph.fields()) {
+    rows[field.table] += uint64_t{batch_max} * (field.sequence ? graph.history_days() : 1);
+  }
+  return rows;
+}
+
+template <typename T>
+void AddTo(std::span<const T> from, std::span<T> to) {
+  for (size_t i = 0; i < from.size(); ++i) to[i] += from[i];
+}
+
+// A thread's part of the batch. Part 0 is the caller's and writes to the caller's buffers.
+struct Part {
+  Part(const Graph& graph, uint32_t samples_max) : runner(graph, samples_max) {}
+
+  GraphRunner<float> runner;
+  SampleRange range;
+  std::vector<float> dense;              // own gradients, added to the caller's at the end
+  std::vector<std::vector<float>> rows;  // by table
+  std::vector<std::span<float>> row_spans;
+};
+
+class ThreadedExecutor final : public Executor {
+ public:
+  ThreadedExecutor(const Graph& graph, uint32_t batch_max, uint32_t threads)
+      : graph_(graph),
+        batch_max_(batch_max),
+        begin_(static_cast<ptrdiff_t>(threads)),
+        end_(static_cast<ptrdiff_t>(threads)) {
+    const uint32_t samples_max = (batch_max + threads - 1) / threads;
+    const std::vector<uint64_t> rows_max = RowsMax(graph, batch_max);
+    for (uint32_t i = 0; i < threads; ++i) {
+      Part& part = *parts_.emplace_back(std::make_unique<Part>(graph, samples_max));
+      part.row_spans.resize(graph.tables().size());
+      if (i == 0) continue;
+      part.dense.resize(graph.parameter_elements());
+      part.rows.resize(graph.tables().size());
+      for (size_t t = 0; t < part.rows.size(); ++t) {
+        part.rows[t].resize(rows_max[t] * graph.tables()[t].width());
+      }
+    }
+    predictions_.resize(size_t{batch_max} * graph.tasks().size());
+    for (uint32_t i = 1; i < threads; ++i) {
+      threads_.emplace_back([this, i] { Serve(i); });
+    }
+  }
+
+  ~ThreadedExecutor() override {
+    if (threads_.empty()) return;
+    stop_ = true;
+    begin_.arrive_and_wait();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  ExecutorOutput Forward(const ExecutorInput& input) override {
+    backward_ = false;
+    return Run(input);
+  }
+
+  ExecutorOutput ForwardBackward(const ExecutorInput& input, std::span<float> dense_gradient,
+                                 std::span<const std::span<float>> row_gradients) override {
+    CHECK_EQ(dense_gradient.size(), graph_.parameter_elements());
+    CHECK_EQ(row_gradients.size(), graph_.tables().size());
+    backward_ = true;
+    dense_gradient_ = dense_gradient;
+    row_gradients_ = row_gradients;
+    const ExecutorOutput output = Run(input);
+    for (size_t i = 1; i < parts_.size(); ++i) {
+      if (parts_[i]->range.count == 0) continue;
+      AddTo<float>(parts_[i]->dense, dense_gradient);
+      for (size_t t = 0; t < row_gradients.size(); ++t) {
+        AddTo<float>(parts_[i]->row_spans[t], row_gradients[t]);
+      }
+    }
+    return output;
+  }
+
+  uint64_t workspace_bytes() const override {
+    uint64_t bytes = predictions_.size() * sizeof(float);
+    for (const auto& part : parts_) {
+      bytes += part->runner.arena_bytes() + part->dense.size() * sizeof(float);
+      for (const auto& rows : part->rows) bytes += rows.size() * sizeof(float);
+    }
+    return bytes;
+  }
+
+ private:
+  ExecutorOutput Run(const ExecutorInput& input) {
+    CHECK_GT(input.batch, 0U);
+    CHECK_LE(input.batch, batch_max_);
+    input_ = &input;
+    const auto threads = static_cast<uint32_t>(parts_.size());
+    for (uint32_t i = 0; i < threads; ++i) {
+      const auto bound = [&](uint32_t part) {
+        return static_cast<uint32_t>(uint64_t{input.batch} * part / threads);
+      };
+      parts_[i]->range = {bound(i), bound(i + 1) - bound(i)};
+    }
+    if (threads > 1) begin_.arrive_and_wait();
+    RunPart(0);
+    if (threads > 1) end_.arrive_and_wait();
+    return Gather(input);
+  }
+
+  void Serve(uint32_t number) {
+    for (;;) {
+      begin_.arrive_and_wait();
+      if (stop_) return;
+      RunPart(number);
+      end_.arrive_and_wait();
+    }
+  }
+
+  void RunPart(uint32_t number) {
+    Part& part = *parts_[number];
+    const bool own = number > 0;
+    if (backward_) {
+      const std::span<float> dense = own ? std::span<float>(part.dense) : dense_gradient_;
+      std::ranges::fill(dense, 0.0F);
+      for (size_t t = 0; t < row_gradients_.size(); ++t) {
+        const size_t size = row_gradients_[t].size();
+        part.row_spans[t] = own ? std::span<float>(part.rows[t]).first(size) : row_gradients_[t];
+        std::ranges::fill(part.row_spans[t], 0.0F);
+      }
+      if (part.range.count == 0) return;
+      part.runner.Forward(*input_, part.range);
+      part.runner.Backward(dense, part.row_spans);
+      return;
+    }
+    if (part.range.count > 0) part.runner.Forward(*input_, part.range);
+  }
+
+  ExecutorOutput Gather(const ExecutorInput& input) {
+    ExecutorOutput output;
+    const size_t tasks = graph_.tasks().size();
+    output.task_losses.resize(tasks);
+    for (const auto& part : parts_) {
+      if (part->range.count == 0) continue;
+      std::ranges::copy(part->runner.predictions(),
+                        predictions_.begin() + static_cast<ptrdiff_t>(part->range.first * tasks));
+      if (input.labels.empty()) continue;
+      const std::span<const float> losses = part->runner.losses();
+      for (size_t i = 0; i < losses.size(); ++i) output.task_losses[i % tasks] += losses[i];
+    }
+    for (size_t t = 0; t < tasks; ++t) {
+      output.task_losses[t] /= input.batch;
+      output.loss += graph_.tasks()[t].lambda * output.task_losses[t];
+    }
+    output.predictions = std::span<const float>(predictions_).first(input.batch * tasks);
+    return output;
+  }
+
+  const Graph& graph_;
+  const uint32_t batch_max_;
+  std::vector<std::unique_ptr<Part>> parts_;
+  std::vector<float> predictions_;
+
+  // Written by the caller before begin_ is passed, read by the threads until end_ is.
+  const ExecutorInput* input_ = nullptr;
+  bool backward_ = false;
+  bool stop_ = false;
+  std::span<float> dense_gradient_;
+  std::span<const std::span<float>> row_gradients_;
+  std::barrier<> begin_;
+  std::barrier<> end_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Graph& graph, uint32_t batch_max,
+                                                           uint32_t threads) {
+  if (batch_max == 0) {
+    return absl::InvalidArgumentError("executor: batch_max is 0; it takes at least 1 sample");
+  }
+  if (threads == 0 || threads > kThreadsMax) {
+    return absl::InvalidArgumentError(
+        fmt::format("executor: {} threads; 1 to {} are allowed", threads, kThreadsMax));
+  }
+  return std::make_unique<ThreadedExecutor>(graph, batch_max, threads);
+}
+
+}  // namespace caravan::model

@@ -1,0 +1,125 @@
+#include "model/nets/m2m.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/status_macros.h"
+#include "fmt/format.h"
+#include "model/initializers.h"
+#include "model/nets/features.h"
+#include "model/ops/expert_mixture.h"
+#include "model/ops/linear.h"
+#include "model/ops/meta_layer.h"
+#include "model/ops/pair_concat.h"
+#include "model/ops/parameter_value.h"
+#include "model/ops/residual.h"
+
+namespace caravan::model {
+namespace {
+
+// The parts of the net that several equations share.
+struct M2m {
+  Graph& graph;
+  const conf::Model& model;
+  ValueId scenario;                 // S~, [s]
+  std::vector<std::string> groups;  // tasks, under meta_scope TASK
+
+  // E_i = LeakyReLU(W_i F + b_i), all k in one product (eq. 6): [k, d].
+  ValueId Experts(ValueId features) const {
+    LinearOptions options;
+    options.shape = {model.experts(), model.view_width()};
+    options.in = static_cast<uint32_t>(graph.value(features).elements);
+    options.out = model.experts() * model.view_width();
+    options.slope = model.leaky_relu_slope();
+    return AddLinear(graph, "experts", features, options);
+  }
+
+  // T_t = LeakyReLU(W Embedding(t) + b) (eq. 7): [m, d], the same for all samples.
+  ValueId TaskViews() const {
+    const auto tasks = static_cast<uint32_t>(graph.tasks().size());
+    const ParameterId embedding =
+        graph.AddParameter("tasks.embedding", {tasks, model.embedding_width()},
+                           NormalInitializer(kAttributeEmbeddingDeviation), false);
+    LinearOptions options;
+    options.shape = {tasks, model.view_width()};
+    options.in = model.embedding_width();
+    options.out = model.view_width();
+    options.slope = model.leaky_relu_slope();
+    return AddLinear(graph, "task_views", AddParameterValue(graph, "tasks", embedding), options);
+  }
+
+  // K layers (eq. 9-13), or as many ordinary ones of the same width where `meta` is off (Table 5).
+  ValueId MetaUnit(const std::string& name, ValueId input, bool meta) const {
+    ValueId value = input;
+    for (uint32_t layer = 1; layer <= model.meta().layers(); ++layer) {
+      const std::string layer_name = fmt::format("{}.layer{}", name, layer);
+      if (meta) {
+        MetaOptions options;
+        options.slope = model.leaky_relu_slope();
+        // He-normal maps and LeakyReLU hand on the size of what they are given.
+        options.scenario_size = kAttributeEmbeddingDeviation;
+        options.groups = groups;
+        value = AddMetaLayer(graph, layer_name, value, scenario, options);
+      } else {
+        LinearOptions options;
+        options.shape = graph.value(input).shape;
+        options.in = options.shape.back();
+        options.out = options.shape.back();
+        options.slope = model.leaky_relu_slope();
+        options.groups = groups;
+        value = AddLinear(graph, layer_name, value, options);
+      }
+    }
+    return value;
+  }
+
+  // L^j = LeakyReLU(Meta^(j-1)(L^(j-1)) + L^(j-1)), j = 1..L (eq. 17-18): [m, d].
+  ValueId Tower(ValueId input) const {
+    ValueId value = input;
+    for (uint32_t j = 1; j <= model.meta().tower_layers(); ++j) {
+      const std::string name = fmt::format("tower.{}", j);
+      value = AddResidual(graph, name, MetaUnit(name, value, model.meta_tower()), value,
+                          model.leaky_relu_slope());
+    }
+    return value;
+  }
+};
+
+// S~ = LeakyReLU(W [embeddings of S and A] + b) (eq. 8): [s].
+ValueId ScenarioKnowledge(Graph& graph, const conf::Model& model) {
+  const ValueId attributes = AddAttributes(graph);
+  LinearOptions options;
+  options.shape = {model.meta().scenario_width()};
+  options.in = static_cast<uint32_t>(graph.value(attributes).elements);
+  options.out = model.meta().scenario_width();
+  options.slope = model.leaky_relu_slope();
+  return AddLinear(graph, "scenario_knowledge", attributes, options);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Graph>> BuildM2m(const conf::Job& job, const conf::Schema& schema) {
+  const conf::Model& model = job.model();
+  if (!model.meta_attention() && !model.meta_tower()) {
+    // Nothing would follow from S and A, which F does not hold.
+    return absl::InvalidArgumentError(
+        "model.meta_attention and model.meta_tower are both false; at most one may be: the "
+        "scenario "
+        "enters through them alone");
+  }
+  CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<Graph> graph, StartGraph(job, schema));
+  const ValueId features = AddSampleFeatures(*graph, model);
+  M2m net{*graph, model, ScenarioKnowledge(*graph, model), {}};
+  if (model.meta().scope() == conf::TASK) {
+    for (const GraphTask& task : graph->tasks()) net.groups.push_back(task.name);
+  }
+  const ValueId experts = net.Experts(features);
+  const ValueId pairs = AddPairConcat(*graph, "pairs", experts, net.TaskViews());
+  const ValueId hidden = net.MetaUnit("meta_attention", pairs, model.meta_attention());
+  const ValueId mixed = AddExpertMixture(*graph, "meta_attention", hidden, experts);
+  AddOutputs(*graph, net.Tower(mixed), schema);
+  return graph;
+}
+
+}  // namespace caravan::model

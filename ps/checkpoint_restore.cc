@@ -1,0 +1,90 @@
+// Lane: starting from a checkpoint that any number of lanes wrote. Shards move whole: a shard is
+// one range of records in the database of the lane that had it.
+#include <map>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "base/status_macros.h"
+#include "net/placement.h"
+#include "ps/checkpoint_layout.h"
+#include "ps/lane.h"
+#include "storage/record_key.h"
+
+namespace caravan::ps {
+namespace {
+
+constexpr uint64_t kReadCacheBytes = 8 << 20;
+
+}  // namespace
+
+absl::Status Lane::RestoreShard(storage::RocksDb& from, ShardId shard) {
+  std::optional<uint64_t> expected_rows;
+  const auto restore = [&](std::string_view bytes, std::string_view value) -> absl::Status {
+    const std::optional<storage::RecordKey> key = storage::DecodeKey(bytes);
+    if (!key.has_value()) {
+      return absl::DataLossError(fmt::format("a key of {} bytes is no record's", bytes.size()));
+    }
+    switch (key->kind) {
+      case storage::RecordKind::kShard: {
+        CARAVAN_ASSIGN_OR_RETURN(expected_rows, ParseShardRecord(value));
+        return absl::OkStatus();
+      }
+      case storage::RecordKind::kRow:
+        if (Index(key->table) >= static_cast<uint32_t>(spec_.model().tables_size())) {
+          return absl::DataLossError(fmt::format("a row of table {}", Index(key->table)));
+        }
+        return rows_->RestoreRow(shard, key->table, bytes, value);
+      case storage::RecordKind::kChunk:
+        return dense_.Load(ChunkId{key->number}, value);
+      case storage::RecordKind::kMarks:
+        return marks_.LoadMarks(shard, value);
+      case storage::RecordKind::kLedger:
+        return marks_.LoadLedger(shard, key->number, value);
+    }
+    return absl::DataLossError("a record of an unknown kind");
+  };
+  absl::Status status =
+      from.Scan(storage::ShardBegin(Index(shard)), storage::ShardBegin(Index(shard) + 1), restore);
+  if (status.ok() && !expected_rows.has_value()) {
+    status = absl::DataLossError("its records are not there");
+  } else if (status.ok() && *expected_rows != rows_->rows(shard)) {
+    status = absl::DataLossError(
+        fmt::format("{} rows are there, {} were written", rows_->rows(shard), *expected_rows));
+  }
+  if (status.ok()) return status;
+  return absl::Status(status.code(), fmt::format("{}: shard {}: {}", from.directory(), Index(shard),
+                                                 std::string(status.message())));
+}
+
+absl::Status Lane::RestoreFrom(const std::string& directory, const conf::Manifest& manifest) {
+  CARAVAN_RETURN_IF_ERROR(CheckManifest(directory, manifest, spec_.model(), seed_));
+  if (manifest.shards() != shards_) {
+    return absl::FailedPreconditionError(
+        fmt::format("{} has {} shards, this job has {}: cluster.shards is fixed for the life of a "
+                    "model",
+                    directory, manifest.shards(), shards_));
+  }
+  const std::vector<uint32_t> lanes = net::ShardLanes(shards_, manifest.lanes());
+  std::map<uint32_t, std::vector<ShardId>> shards_of_lane;  // of the lanes that wrote
+  for (const ShardId shard : marks_.shards()) {
+    shards_of_lane[lanes[Index(shard)]].push_back(shard);
+  }
+  for (const auto& [lane, shards] : shards_of_lane) {
+    const std::string from =
+        fmt::format("{}/{}", directory, manifest.lane_directories(static_cast<int>(lane)));
+    CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::RocksDb> database,
+                             storage::RocksDb::OpenReadOnly(from, kReadCacheBytes));
+    for (const ShardId shard : shards) CARAVAN_RETURN_IF_ERROR(RestoreShard(*database, shard));
+  }
+  CARAVAN_RETURN_IF_ERROR(rows_->FinishRestore());
+  if (absl::Status status = dense_.CheckComplete(); !status.ok()) {
+    return absl::Status(status.code(),
+                        fmt::format("{}: {}", directory, std::string(status.message())));
+  }
+  LOG(INFO) << "lane=" << Index(options_.lane) << " restored rows=" << rows_->rows()
+            << " dense_chunks=" << dense_.chunks().size() << " from=" << directory;
+  return absl::OkStatus();
+}
+
+}  // namespace caravan::ps

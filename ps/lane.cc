@@ -1,0 +1,197 @@
+#include "ps/lane.h"
+
+#include <limits>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "base/hash.h"
+#include "base/status_macros.h"
+#include "net/placement.h"
+
+namespace caravan::ps {
+namespace {
+
+constexpr uint32_t kTablesMax = 65536;  // a table's number has two bytes in a record's key
+
+std::vector<bool> OwnShards(uint32_t shards, const Lane::Options& options) {
+  std::vector<bool> is_own(shards);
+  const std::vector<uint32_t> lanes = net::ShardLanes(shards, options.lanes_total);
+  for (uint32_t shard = 0; shard < shards; ++shard) {
+    is_own[shard] = lanes[shard] == Index(options.lane);
+  }
+  return is_own;
+}
+
+std::vector<ShardId> ShardList(const std::vector<bool>& is_own) {
+  std::vector<ShardId> shards;
+  for (uint32_t shard = 0; shard < is_own.size(); ++shard) {
+    if (is_own[shard]) shards.push_back(ShardId{shard});
+  }
+  return shards;
+}
+
+const conf::Optimizer& RowOptimizer(const conf::Training& training) {
+  return training.has_sparse_optimizer() ? training.sparse_optimizer() : training.optimizer();
+}
+
+absl::Status CheckSpec(const conf::RunSpec& spec, const Lane::Options& options) {
+  const uint32_t shards = spec.job().cluster().shards();
+  if (shards == 0 || options.lanes_total == 0 || Index(options.lane) >= options.lanes_total) {
+    return absl::InvalidArgumentError(fmt::format("lane {} of {} over {} shards: there is none",
+                                                  Index(options.lane), options.lanes_total,
+                                                  shards));
+  }
+  if (spec.model().tables_size() >= static_cast<int>(kTablesMax)) {
+    return absl::InvalidArgumentError(fmt::format("the model has {} tables, at most {} are served",
+                                                  spec.model().tables_size(), kTablesMax - 1));
+  }
+  for (const conf::TableSpec& table : spec.model().tables()) {
+    if (table.width() == 0) {
+      return absl::InvalidArgumentError(fmt::format("table {} has width 0", table.name()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Lane::Lane(const conf::RunSpec& spec, const Options& options)
+    : spec_(spec),
+      options_(options),
+      shards_(spec.job().cluster().shards()),
+      seed_(spec.job().training().seed()),
+      is_own_(OwnShards(shards_, options)),
+      row_optimizer_(MakeOptimizer(RowOptimizer(spec.job().training()))),
+      dense_(spec, is_own_),
+      marks_(ShardList(is_own_)),
+      key_lists_(KeyLists::Limits{}) {}
+
+absl::StatusOr<std::unique_ptr<Lane>> Lane::CreateEmpty(const conf::RunSpec& spec,
+                                                        const Options& options) {
+  CARAVAN_RETURN_IF_ERROR(CheckSpec(spec, options));
+  auto lane = std::unique_ptr<Lane>(new Lane(spec, options));
+  const conf::Server& server = spec.job().server();
+  storage::RowStore::Options rows{
+      .directory = options.data_directory,
+      .hot_bytes_max = uint64_t{server.hot_rows_mebibytes()} << 20,
+      .rocksdb_bytes = uint64_t{server.rocksdb_mebibytes()} << 20,
+      .shards = lane->shards_,
+      .tables = {},
+  };
+  for (const conf::TableSpec& table : spec.model().tables()) {
+    rows.tables.push_back(
+        {.weight_floats = table.width(),
+         .slot_floats = table.width() * lane->row_optimizer_->slots_per_weight()});
+  }
+  CARAVAN_ASSIGN_OR_RETURN(lane->rows_, storage::RowStore::Create(std::move(rows)));
+  return lane;
+}
+
+absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(const conf::RunSpec& spec,
+                                                   const Options& options) {
+  CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane, CreateEmpty(spec, options));
+  lane->dense_.Initialise(spec);
+  return lane;
+}
+
+absl::StatusOr<std::unique_ptr<Lane>> Lane::Restore(const conf::RunSpec& spec,
+                                                    const Options& options,
+                                                    const std::string& checkpoint_directory,
+                                                    const conf::Manifest& manifest) {
+  CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane, CreateEmpty(spec, options));
+  CARAVAN_RETURN_IF_ERROR(lane->RestoreFrom(checkpoint_directory, manifest));
+  return lane;
+}
+
+uint32_t Lane::ShardOf(TableId table, uint64_t key) const {
+  return static_cast<uint32_t>(FrozenHash(Index(table), key) % shards_);
+}
+
+uint64_t Lane::resident_bytes() const {
+  return rows_->resident_bytes() + dense_.resident_bytes() + key_lists_.bytes();
+}
+
+// The code that the sender can act on: its own fault, a list to send, or a fault of ours.
+net::Message Lane::Refuse(uint64_t request_id, const absl::Status& status) {
+  const std::string text =
+      fmt::format("lane {}: {}", Index(options_.lane), std::string(status.message()));
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      ++counters_.requests_rejected;
+      return net::MakeError(request_id, net::INVALID, text);
+    case absl::StatusCode::kNotFound:
+      return net::MakeError(request_id, net::UNKNOWN_KEYS, text);
+    case absl::StatusCode::kAborted:
+      return net::MakeError(request_id, net::WRONG_ROUTE, text);
+    default:
+      ++counters_.requests_failed;
+      LOG(WARNING) << "refused a request: " << text;
+      return net::MakeError(request_id, net::FAILED, text);
+  }
+}
+
+net::Message Lane::Handle(const net::Message& request) {
+  const absl::StatusOr<net::Header> header = net::ParseHeader(request);
+  if (!header.ok()) return Refuse(0, header.status());
+  if (header->run_id() != options_.run_id) {
+    return net::MakeError(header->request_id(), net::WRONG_RUN,
+                          fmt::format("lane {} serves run {:016x}, not run {:016x}",
+                                      Index(options_.lane), options_.run_id, header->run_id()));
+  }
+  absl::StatusOr<net::Message> answer = Dispatch(*header, request);
+  return answer.ok() ? *std::move(answer) : Refuse(header->request_id(), answer.status());
+}
+
+absl::StatusOr<net::Message> Lane::Dispatch(const net::Header& header,
+                                            const net::Message& request) {
+  const bool is_routed = header.has_pull() || header.has_push() || header.has_mark_query();
+  if (is_routed && header.routing_epoch() < routing_epoch_) {
+    return absl::AbortedError(fmt::format("routing epoch {} is over, this is epoch {}",
+                                          header.routing_epoch(), routing_epoch_));
+  }
+  switch (header.body_case()) {
+    case net::Header::kPull:
+      return HandlePull(header, request);
+    case net::Header::kPush:
+      return HandlePush(header, request);
+    case net::Header::kMarkQuery:
+      return HandleMarkQuery(header);
+    case net::Header::kLedgerQuery:
+      return HandleLedgerQuery(header);
+    case net::Header::kSaveCheckpoint:
+      return HandleSaveCheckpoint(header);
+    default:
+      return absl::InvalidArgumentError(
+          fmt::format("a lane takes pull, push, mark, ledger and checkpoint requests, not field {} "
+                      "of Header",
+                      static_cast<int>(header.body_case())));
+  }
+}
+
+absl::StatusOr<net::Message> Lane::HandleMarkQuery(const net::Header& header) {
+  const net::MarkQuery& query = header.mark_query();
+  const uint32_t whole_block = spec_.block_plan().has_block_batches()
+                                   ? spec_.block_plan().block_batches()
+                                   : std::numeric_limits<uint32_t>::max();
+  net::Reply reply;
+  reply.set_request_id(header.request_id());
+  reply.set_code(net::OK);
+  reply.mutable_mark()->set_mark(marks_.Lowest(query.epoch(), query.block(), whole_block));
+  return net::MakeMessage(reply);
+}
+
+absl::StatusOr<net::Message> Lane::HandleLedgerQuery(const net::Header& header) {
+  net::Reply reply;
+  reply.set_request_id(header.request_id());
+  reply.set_code(net::OK);
+  net::LedgerReply& ledger = *reply.mutable_ledger();
+  const std::vector<uint64_t> samples = marks_.Samples(header.ledger_query().epoch());
+  for (size_t i = 0; i < samples.size(); ++i) {
+    ledger.add_shards(Index(marks_.shards()[i]));
+    ledger.add_samples(samples[i]);
+  }
+  return net::MakeMessage(reply);
+}
+
+}  // namespace caravan::ps

@@ -1,0 +1,79 @@
+// Which batches a lane's shards have applied (marks), and how many samples (the ledger). They are
+// what makes a repeated push harmless and a lost one visible.
+#ifndef CARAVAN_PS_MARKS_H_
+#define CARAVAN_PS_MARKS_H_
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "base/ids.h"
+#include "storage/rocksdb_adapter.h"
+
+namespace caravan::ps {
+
+struct Batch {
+  uint32_t epoch = 0;
+  uint32_t block = 0;
+  uint32_t batch = 0;
+  uint32_t samples = 0;
+};
+
+// Owned and called by one lane thread.
+class Marks {
+ public:
+  enum class Verdict { kApply, kAlreadyApplied, kOutOfOrder };
+  struct Decision {
+    Verdict verdict;
+    uint32_t expected = 0;  // kOutOfOrder: the batch that is wanted
+    // kApply: by the lane's shards, whether it is to apply the batch. Empty: all of them. They
+    // differ only where shards of several lanes came together in a restore.
+    std::vector<bool> needed;
+  };
+
+  // `shards`: the lane's own, ascending.
+  explicit Marks(std::vector<ShardId> shards);
+
+  // What is to be done with a push of `batch`. Changes nothing.
+  Decision Decide(const Batch& batch) const;
+  // Counts `batch` on the shards of `decision`, which is kApply. A later epoch ends the current
+  // one: it has begun only because every block of the one before was complete.
+  void Apply(const Batch& batch, const Decision& decision);
+
+  // The lowest over the lane's shards; `whole_block` for an epoch that is over.
+  uint32_t Lowest(uint32_t epoch, uint32_t block, uint32_t whole_block) const;
+  // Samples applied in `epoch`, by the lane's shards.
+  std::vector<uint64_t> Samples(uint32_t epoch) const;
+
+  std::span<const ShardId> shards() const { return shards_; }
+  uint32_t epoch() const { return epoch_; }
+
+  void Save(storage::RecordBatch& records) const;
+  // Records as Save wrote them, of shards of this lane. DATA_LOSS where they are malformed.
+  absl::Status LoadMarks(ShardId shard, std::string_view value);
+  absl::Status LoadLedger(ShardId shard, uint32_t epoch, std::string_view value);
+
+ private:
+  struct BlockMarks {
+    uint32_t common = 0;
+    std::vector<uint32_t> own;  // by the lane's shards; empty: all are `common`
+  };
+  size_t LocalIndex(ShardId shard) const;
+  uint32_t MarkOf(const BlockMarks& marks, size_t local) const {
+    return marks.own.empty() ? marks.common : marks.own[local];
+  }
+
+  std::vector<ShardId> shards_;
+  uint32_t epoch_ = 0;
+  absl::flat_hash_map<uint32_t, BlockMarks> blocks_;  // of the epoch in progress
+  std::map<uint32_t, std::vector<uint64_t>> ledger_;  // by epoch, then by the lane's shards
+};
+
+}  // namespace caravan::ps
+
+#endif  // CARAVAN_PS_MARKS_H_

@@ -1,0 +1,181 @@
+// Lane: pushes. Everything is checked and every row is in memory before the first float changes, so
+// that a push is applied whole or not at all.
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "ps/first_values.h"
+#include "ps/lane.h"
+
+namespace caravan::ps {
+namespace {
+
+constexpr uint32_t kBlocksMax = 1 << 24;   // of an epoch
+constexpr uint32_t kBatchesMax = 1 << 20;  // of a block whose plan is not known
+constexpr size_t kRowsAhead = 6;           // asked of memory ahead of their update
+
+bool AllFinite(std::span<const float> values) {
+  bool finite = true;
+  for (const float value : values) finite &= std::fabs(value) <= 3.4028235e38F;
+  return finite;
+}
+
+std::string TagText(const Batch& batch) {
+  return fmt::format("epoch {} block {} batch {}", batch.epoch, batch.block, batch.batch);
+}
+
+void PrefetchRow(const storage::HotRow* row, size_t floats) {
+  const auto* bytes = reinterpret_cast<const std::byte*>(row);
+  const size_t size = std::min<size_t>(sizeof(*row) + floats * sizeof(float), 512);
+  for (size_t at = 0; at < size; at += 64) __builtin_prefetch(bytes + at, 1);
+}
+
+}  // namespace
+
+absl::StatusOr<Batch> Lane::CheckTag(const net::Push& push) const {
+  const net::BatchTag& tag = push.tag();
+  const Batch batch{
+      .epoch = tag.epoch(), .block = tag.block(), .batch = tag.batch(), .samples = tag.samples()};
+  if (!tag.has_epoch() || !tag.has_block() || !tag.has_batch()) {
+    return absl::InvalidArgumentError("a push without epoch, block and batch");
+  }
+  const conf::BlockPlan& plan = spec_.block_plan();
+  const uint32_t epochs = spec_.job().training().epochs();
+  const uint32_t batches = plan.has_block_batches() ? plan.block_batches() : kBatchesMax;
+  const uint32_t samples =
+      plan.has_batch_size() ? plan.batch_size() : spec_.job().training().batch_size();
+  if (batch.epoch >= epochs || batch.block >= kBlocksMax || batch.batch >= batches) {
+    return absl::InvalidArgumentError(
+        fmt::format("push of {}: this run has {} epochs, at most {} blocks, {} batches a block",
+                    TagText(batch), epochs, kBlocksMax, batches));
+  }
+  if (batch.samples == 0 || batch.samples > samples) {
+    return absl::InvalidArgumentError(fmt::format("push of {} has {} samples, not 1 to {}",
+                                                  TagText(batch), batch.samples, samples));
+  }
+  if (!(push.learning_rate_scale() >= 0) || !std::isfinite(push.learning_rate_scale())) {
+    return absl::InvalidArgumentError(
+        fmt::format("push of {}: learning_rate_scale {} is not finite and at least 0",
+                    TagText(batch), push.learning_rate_scale()));
+  }
+  return batch;
+}
+
+absl::StatusOr<Lane::Gradients> Lane::CheckGradients(const Batch& batch, const KeyList& list,
+                                                     const net::Message& request) {
+  Gradients gradients;
+  if (request.frames.size() > 2) {
+    CARAVAN_ASSIGN_OR_RETURN(gradients.rows, net::FloatFrame(request, 2, unaligned_rows_));
+  }
+  if (request.frames.size() > 3) {
+    CARAVAN_ASSIGN_OR_RETURN(gradients.dense, net::FloatFrame(request, 3, unaligned_dense_));
+  }
+  if (gradients.rows.size() != list.floats) {
+    return absl::InvalidArgumentError(fmt::format("push of {}: {} row gradients for {} weights",
+                                                  TagText(batch), gradients.rows.size(),
+                                                  list.floats));
+  }
+  if (gradients.dense.size() != dense_.floats()) {
+    return absl::InvalidArgumentError(fmt::format("push of {}: {} dense gradients for {} weights",
+                                                  TagText(batch), gradients.dense.size(),
+                                                  dense_.floats()));
+  }
+  if (!AllFinite(gradients.rows) || !AllFinite(gradients.dense)) {
+    return absl::InvalidArgumentError(fmt::format("push of {}: {} gradients hold NaN or infinity",
+                                                  TagText(batch),
+                                                  AllFinite(gradients.rows) ? "dense" : "row"));
+  }
+  return gradients;
+}
+
+absl::Status Lane::AcquireRows(const KeyList& list) {
+  rows_->BeginBatch();
+  acquired_.assign(list.keys.size(), nullptr);
+  for (const KeyList::Span& span : list.spans) {
+    const conf::TableSpec& table = spec_.model().tables(static_cast<int>(Index(span.table)));
+    const InitialDistribution distribution = DistributionOf(table.initializer());
+    const auto initial = [&](uint64_t key, std::span<float> floats) {
+      const std::span<float> weights = floats.first(table.width());
+      InitialRow(distribution, seed_, Index(span.table), key, weights);
+      row_optimizer_->InitialSlots(weights, floats.subspan(table.width()));
+    };
+    CARAVAN_RETURN_IF_ERROR(
+        rows_->Acquire(span.table, std::span(list.keys).subspan(span.first, span.count), initial,
+                       std::span(acquired_).subspan(span.first, span.count)));
+  }
+  return absl::OkStatus();
+}
+
+// shard_needs: by ShardId; empty: all do.
+void Lane::UpdateRows(const KeyList& list, std::span<const float> gradients, float rate_scale,
+                      const std::vector<bool>& shard_needs) {
+  for (const KeyList::Span& span : list.spans) {
+    const size_t width = spec_.model().tables(static_cast<int>(Index(span.table))).width();
+    const size_t slot_floats = width * row_optimizer_->slots_per_weight();
+    const size_t end = span.first + span.count;
+    for (size_t i = span.first; i < end; ++i) {
+      if (i + kRowsAhead < end) PrefetchRow(acquired_[i + kRowsAhead], width + slot_floats);
+      const std::span<const float> gradient = gradients.first(width);
+      gradients = gradients.subspan(width);
+      if (!shard_needs.empty() && !shard_needs[ShardOf(span.table, list.keys[i])]) continue;
+      storage::HotRow* row = acquired_[i];
+      ++row->version;
+      ++row->steps;
+      row->dirty = true;
+      row_optimizer_->Update(gradient, rate_scale, row->steps, std::span(row->floats(), width),
+                             std::span(row->floats() + width, slot_floats));
+    }
+  }
+}
+
+void Lane::UpdateChunks(std::span<const float> gradients, float rate_scale,
+                        const std::vector<bool>& shard_needs) {
+  for (size_t i = 0; i < dense_.chunks().size(); ++i) {
+    const net::DenseChunk& chunk = dense_.chunks()[i];
+    const std::span<const float> gradient = gradients.first(chunk.size);
+    gradients = gradients.subspan(chunk.size);
+    if (!shard_needs.empty() && !shard_needs[Index(chunk.shard)]) continue;
+    dense_.Update(i, gradient, rate_scale);
+  }
+}
+
+absl::StatusOr<net::Message> Lane::HandlePush(const net::Header& header,
+                                              const net::Message& request) {
+  const net::Push& push = header.push();
+  CARAVAN_ASSIGN_OR_RETURN(const Batch batch, CheckTag(push));
+  net::Reply reply;
+  reply.set_request_id(header.request_id());
+  reply.set_code(net::OK);
+  const Marks::Decision decision = marks_.Decide(batch);
+  if (decision.verdict != Marks::Verdict::kApply) {
+    const bool is_late = decision.verdict == Marks::Verdict::kAlreadyApplied;
+    counters_.pushes_repeated += is_late ? 1 : 0;
+    reply.mutable_push()->set_outcome(is_late ? net::PushReply::ALREADY_APPLIED
+                                              : net::PushReply::OUT_OF_ORDER);
+    if (!is_late) reply.mutable_push()->set_expected(decision.expected);
+    return net::MakeMessage(reply);
+  }
+  CARAVAN_ASSIGN_OR_RETURN(const KeyList* list,
+                           ResolveKeys(header, push.spans(), push.keys_signature(), request));
+  CARAVAN_ASSIGN_OR_RETURN(const Gradients gradients, CheckGradients(batch, *list, request));
+  CARAVAN_RETURN_IF_ERROR(AcquireRows(*list));
+
+  std::vector<bool> shard_needs;
+  if (!decision.needed.empty()) {
+    shard_needs.resize(shards_);
+    for (size_t i = 0; i < decision.needed.size(); ++i) {
+      shard_needs[Index(marks_.shards()[i])] = decision.needed[i];
+    }
+  }
+  UpdateRows(*list, gradients.rows, push.learning_rate_scale(), shard_needs);
+  UpdateChunks(gradients.dense, push.learning_rate_scale(), shard_needs);
+  marks_.Apply(batch, decision);
+  ++counters_.pushes_applied;
+  counters_.keys_pushed += list->keys.size();
+  reply.mutable_push()->set_outcome(net::PushReply::APPLIED);
+  if (!dense_.chunks().empty()) reply.mutable_push()->set_dense_version(dense_.version(0));
+  return net::MakeMessage(reply);
+}
+
+}  // namespace caravan::ps

@@ -1,0 +1,144 @@
+// What happens to the coordinator and what it decides: its whole language.
+//
+// A request of a peer gives exactly one answer among the actions of its Step.
+#ifndef CARAVAN_SCHEDULER_EVENTS_H_
+#define CARAVAN_SCHEDULER_EVENTS_H_
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "scheduler/observer.h"
+
+namespace caravan::scheduler {
+
+// The coordinator's part of a checkpoint. Blocks not listed are leased again, from their marks.
+struct QueueSnapshot {
+  uint32_t epoch = 0;  // in progress
+  std::vector<uint32_t> done_blocks;
+  bool finished = false;  // every epoch is done
+};
+
+// ---- events: requests of peers ----
+
+struct Hello {
+  net::Role role = net::WORKER;
+  uint64_t incarnation = 0;
+  std::string version;
+  uint64_t job_fingerprint = 0;    // 0: takes the scheduler's
+  uint64_t model_fingerprint = 0;  // 0: takes the scheduler's
+  std::vector<std::string> lane_endpoints;
+  std::string host;
+  uint32_t pid = 0;
+};
+struct Heartbeat {
+  uint64_t incarnation = 0;
+  uint64_t request_id = 0;
+  TrainingSums sums;  // since the heartbeat before
+  uint64_t resident_bytes = 0;
+  std::string waiting_for;
+  bool ready = false;
+  uint32_t routing_epoch = 0;  // the peer's
+};
+struct LeaseRequest {
+  uint64_t incarnation = 0;
+  uint64_t request_id = 0;
+};
+struct BlockDone {
+  uint64_t incarnation = 0;
+  uint64_t lease = 0;
+  uint32_t epoch = 0;
+  uint32_t block = 0;
+  uint64_t samples = 0;
+  std::vector<net::CellSums> cells;
+};
+struct PhaseRequest {
+  uint64_t incarnation = 0;
+  uint64_t phase = 0;
+};
+struct StopRequest {
+  bool checkpoint_first = false;
+};
+
+// ---- events: what the driver was asked for, and time ----
+
+struct LedgerCounted {
+  uint32_t epoch = 0;
+  absl::Status status;            // not OK: a lane did not answer
+  std::vector<uint64_t> samples;  // by ShardId
+};
+struct CheckpointEnded {
+  uint64_t checkpoint = 0;
+  absl::Status status;  // OK: its MANIFEST is in place
+};
+struct TimePassed {};
+
+using Event = std::variant<Hello, Heartbeat, LeaseRequest, BlockDone, PhaseRequest, StopRequest,
+                           LedgerCounted, CheckpointEnded, TimePassed>;
+
+// ---- actions: answers ----
+
+struct Welcome {
+  uint32_t id = 0;
+  std::vector<uint32_t> lanes;  // a server's
+  bool with_routing = false;
+};
+struct HeartbeatAnswer {
+  net::HeartbeatReply::Order order = net::HeartbeatReply::CONTINUE;
+  bool with_routing = false;
+};
+struct LeaseAnswer {
+  net::LeaseReply::Kind kind = net::LeaseReply::WAIT;
+  uint32_t epoch = 0;
+  std::string split;
+  uint32_t block = 0;
+  float learning_rate_scale = 1;
+  uint32_t wait_ms = 0;
+  uint64_t lease = 0;
+  uint32_t batches_end = 0;  // 0: the whole block
+};
+struct BlockDoneAnswer {
+  bool accepted = false;
+};
+struct PhaseAnswer {
+  bool go = false;
+};
+struct StopAnswer {};
+struct Refusal {
+  net::Code code = net::INVALID;
+  std::string message;
+};
+
+// ---- actions: for the driver ----
+
+struct CountLedger {
+  uint32_t epoch = 0;
+};
+struct WriteCheckpoint {
+  uint64_t checkpoint = 0;
+  QueueSnapshot queue;
+};
+struct EpochEnded {
+  EpochSummary summary;
+};
+struct EvaluationEnded {
+  Evaluation evaluation;
+};
+// Everyone has been told to leave, or had the time to hear of it.
+struct RunEnded {
+  absl::Status status;
+};
+struct LogLine {
+  bool warning = false;
+  std::string text;
+};
+
+using Action = std::variant<Welcome, HeartbeatAnswer, LeaseAnswer, BlockDoneAnswer, PhaseAnswer,
+                            StopAnswer, Refusal, CountLedger, WriteCheckpoint, EpochEnded,
+                            EvaluationEnded, RunEnded, LogLine>;
+
+}  // namespace caravan::scheduler
+
+#endif  // CARAVAN_SCHEDULER_EVENTS_H_

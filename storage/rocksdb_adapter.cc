@@ -1,0 +1,207 @@
+#include "storage/rocksdb_adapter.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include <glog/logging.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+#include <rocksdb/utilities/checkpoint.h>
+#include <rocksdb/write_batch.h>
+
+#include "base/file.h"
+#include "base/status_macros.h"
+
+namespace caravan::storage {
+namespace {
+
+rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+// RocksDB's own log would be a file in every folder it opens, checkpoints too; what matters of it
+// goes to ours.
+class ErrorLogger final : public rocksdb::Logger {
+ public:
+  ErrorLogger() : rocksdb::Logger(rocksdb::InfoLogLevel::ERROR_LEVEL) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    char line[512];
+    std::vsnprintf(line, sizeof(line), format, arguments);
+    LOG(WARNING) << "rocksdb: " << line;
+  }
+};
+
+absl::Status Translate(const rocksdb::Status& status, std::string_view what,
+                       const std::string& directory) {
+  if (status.ok()) return absl::OkStatus();
+  const std::string text = fmt::format("cannot {} {}: {}", what, directory, status.ToString());
+  if (status.IsCorruption()) return absl::DataLossError(text);
+  if (status.IsNoSpace()) return absl::ResourceExhaustedError(text);
+  return absl::UnavailableError(text);
+}
+
+// Exceptions of RocksDB and of the allocator under it end here.
+template <typename Call>
+absl::Status Guard(std::string_view what, const std::string& directory, Call call) {
+  try {
+    return call();
+  } catch (const std::exception& error) {
+    return absl::InternalError(fmt::format("cannot {} {}: {}", what, directory, error.what()));
+  }
+}
+
+rocksdb::Options MakeOptions(uint64_t memory_bytes, std::shared_ptr<rocksdb::Logger> log) {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.error_if_exists = false;
+  options.info_log = std::move(log);
+  // Floats do not compress: LZ4 would cost time and save nothing.
+  options.compression = rocksdb::kNoCompression;
+  options.bottommost_compression = rocksdb::kNoCompression;
+  options.write_buffer_size = memory_bytes / 4;
+  options.max_write_buffer_number = 2;
+  options.max_open_files = 256;
+  options.stats_dump_period_sec = 0;
+  options.level_compaction_dynamic_level_bytes = true;
+  options.avoid_flush_during_shutdown = true;
+
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = rocksdb::NewLRUCache(memory_bytes / 2, 2);
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.block_size = 16 << 10;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
+  table.checksum = rocksdb::kXXH3;
+  table.format_version = 5;
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+}  // namespace
+
+RecordBatch::RecordBatch() : batch_(std::make_unique<rocksdb::WriteBatch>()) {}
+RecordBatch::~RecordBatch() = default;
+void RecordBatch::Put(std::string_view key, std::string_view value) {
+  // A WriteBatch without a size limit cannot fail.
+  CHECK(batch_->Put(ToSlice(key), ToSlice(value)).ok());
+}
+uint64_t RecordBatch::bytes() const { return batch_->GetDataSize(); }
+uint32_t RecordBatch::records() const { return static_cast<uint32_t>(batch_->Count()); }
+
+RocksDb::RocksDb(std::string directory, std::shared_ptr<rocksdb::Logger> log,
+                 std::unique_ptr<rocksdb::DB> db)
+    : directory_(std::move(directory)), log_(std::move(log)), db_(std::move(db)) {}
+RocksDb::~RocksDb() = default;
+
+absl::Status RocksDb::ToStatus(const rocksdb::Status& status, std::string_view what) const {
+  return Translate(status, what, directory_);
+}
+
+absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::Create(const std::string& directory,
+                                                         uint64_t memory_bytes) {
+  CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
+  auto log = std::make_shared<ErrorLogger>();
+  const rocksdb::Options options = MakeOptions(memory_bytes, log);
+  std::unique_ptr<rocksdb::DB> db;
+  CARAVAN_RETURN_IF_ERROR(Guard("create the database", directory, [&]() -> absl::Status {
+    CARAVAN_RETURN_IF_ERROR(
+        Translate(rocksdb::DestroyDB(directory, options), "clear the database", directory));
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status = rocksdb::DB::Open(options, directory, &opened);
+    db.reset(opened);
+    return Translate(status, "create the database", directory);
+  }));
+  return std::unique_ptr<RocksDb>(new RocksDb(directory, std::move(log), std::move(db)));
+}
+
+absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::OpenReadOnly(const std::string& directory,
+                                                               uint64_t memory_bytes) {
+  auto log = std::make_shared<ErrorLogger>();
+  rocksdb::Options options = MakeOptions(memory_bytes, log);
+  options.create_if_missing = false;
+  std::unique_ptr<rocksdb::DB> db;
+  CARAVAN_RETURN_IF_ERROR(Guard("open", directory, [&] {
+    rocksdb::DB* opened = nullptr;
+    const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, directory, &opened);
+    db.reset(opened);
+    return Translate(status, "open", directory);
+  }));
+  return std::unique_ptr<RocksDb>(new RocksDb(directory, std::move(log), std::move(db)));
+}
+
+absl::Status RocksDb::MultiGet(std::span<const std::string_view> keys,
+                               absl::FunctionRef<absl::Status(size_t, std::string_view)> found) {
+  constexpr size_t kGroup = 1024;
+  return Guard("read", directory_, [&]() -> absl::Status {
+    std::vector<rocksdb::Slice> slices(kGroup);
+    std::vector<rocksdb::PinnableSlice> values(kGroup);
+    std::vector<rocksdb::Status> statuses(kGroup);
+    for (size_t begin = 0; begin < keys.size(); begin += kGroup) {
+      const size_t count = std::min(kGroup, keys.size() - begin);
+      for (size_t i = 0; i < count; ++i) slices[i] = ToSlice(keys[begin + i]);
+      db_->MultiGet(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), count, slices.data(),
+                    values.data(), statuses.data());
+      for (size_t i = 0; i < count; ++i) {
+        if (!statuses[i].IsNotFound()) {
+          CARAVAN_RETURN_IF_ERROR(ToStatus(statuses[i], "read"));
+          CARAVAN_RETURN_IF_ERROR(
+              found(begin + i, std::string_view(values[i].data(), values[i].size())));
+        }
+        values[i].Reset();
+      }
+    }
+    return absl::OkStatus();
+  });
+}
+
+absl::Status RocksDb::Scan(
+    std::string_view first, std::string_view last,
+    absl::FunctionRef<absl::Status(std::string_view, std::string_view)> visit) {
+  return Guard("scan", directory_, [&]() -> absl::Status {
+    rocksdb::ReadOptions options;
+    options.fill_cache = false;
+    options.readahead_size = 1 << 20;
+    const rocksdb::Slice upper = ToSlice(last);
+    options.iterate_upper_bound = &upper;
+    const std::unique_ptr<rocksdb::Iterator> iterator(db_->NewIterator(options));
+    for (iterator->Seek(ToSlice(first)); iterator->Valid(); iterator->Next()) {
+      const rocksdb::Slice key = iterator->key();
+      const rocksdb::Slice value = iterator->value();
+      CARAVAN_RETURN_IF_ERROR(visit(std::string_view(key.data(), key.size()),
+                                    std::string_view(value.data(), value.size())));
+    }
+    return ToStatus(iterator->status(), "scan");
+  });
+}
+
+absl::Status RocksDb::Write(RecordBatch& batch) {
+  return Guard("write to", directory_, [&]() -> absl::Status {
+    rocksdb::WriteOptions options;
+    options.disableWAL = true;
+    rocksdb::Status status = db_->Write(options, batch.batch_.get());
+    // After a full disk RocksDB refuses writes until it is told to go on.
+    if (!status.ok() && db_->Resume().ok()) status = db_->Write(options, batch.batch_.get());
+    CARAVAN_RETURN_IF_ERROR(ToStatus(status, "write to"));
+    batch.batch_->Clear();
+    return absl::OkStatus();
+  });
+}
+
+absl::Status RocksDb::WriteCheckpoint(const std::string& directory) {
+  return Guard("write a checkpoint of", directory_, [&]() -> absl::Status {
+    CARAVAN_RETURN_IF_ERROR(ToStatus(db_->Resume(), "go on after an error with"));
+    CARAVAN_RETURN_IF_ERROR(ToStatus(db_->Flush(rocksdb::FlushOptions()), "flush"));
+    rocksdb::Checkpoint* made = nullptr;
+    rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
+    const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+    if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
+    return ToStatus(status, fmt::format("write a checkpoint to {} of", directory));
+  });
+}
+
+}  // namespace caravan::storage

@@ -1,0 +1,133 @@
+#include "model/executor.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "model/net.h"
+#include "model/random_input.h"
+#include "tests/model/small_world.h"
+
+namespace caravan::model {
+namespace {
+
+struct Gradients {
+  explicit Gradients(const Graph& graph, const RandomInput<float>& input)
+      : dense(graph.parameter_elements(), 99.0F) {
+    for (const auto& values : input.rows) rows.emplace_back(values.size(), 99.0F);
+    spans.assign(rows.begin(), rows.end());
+  }
+  std::vector<float> dense;
+  std::vector<std::vector<float>> rows;
+  std::vector<std::span<float>> spans;
+};
+
+void ExpectNear(std::span<const float> a, std::span<const float> b, const char* what) {
+  ASSERT_EQ(a.size(), b.size());
+  double scale = 1e-3;
+  for (const float value : b) scale = std::max<double>(scale, std::abs(value));
+  for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 2e-5 * scale) << what << " " << i;
+}
+
+std::unique_ptr<Graph> GraphOfWidth(uint32_t view_width) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_view_width(view_width);
+  job.mutable_model()->mutable_meta()->set_scope(conf::SHARED);
+  auto graph = BuildNet(job, SmallSchema());
+  return graph.ok() ? *std::move(graph) : nullptr;
+}
+
+RandomInput<float> InputOf(const Graph& graph, uint32_t batch) {
+  RandomInputOptions options;
+  options.batch = batch;
+  options.rows_per_table = 4;
+  return RandomInput<float>(graph, options);
+}
+
+TEST(ExecutorTest, ThreadsGiveWhatOneGives) {
+  const auto graph = GraphOfWidth(4);
+  ASSERT_NE(graph, nullptr);
+  const RandomInput<float> input = InputOf(*graph, 7);
+  const auto one = Executor::Create(*graph, 7, 1);
+  Gradients expected(*graph, input);
+  const ExecutorOutput expected_output =
+      (*one)->ForwardBackward(input.view(), expected.dense, expected.spans);
+  for (const uint32_t threads : {2U, 3U, 9U}) {
+    const auto many = Executor::Create(*graph, 7, threads);
+    Gradients found(*graph, input);
+    for (int repeat = 0; repeat < 2; ++repeat) {
+      const ExecutorOutput output =
+          (*many)->ForwardBackward(input.view(), found.dense, found.spans);
+      EXPECT_NEAR(output.loss, expected_output.loss, 1e-5);
+      ExpectNear(output.predictions, expected_output.predictions, "predictions");
+      ExpectNear(found.dense, expected.dense, "dense");
+      for (size_t t = 0; t < found.rows.size(); ++t) {
+        ExpectNear(found.rows[t], expected.rows[t], "rows");
+      }
+    }
+  }
+}
+
+// 100 samples of width 2 x 40 make the meta layers cut W both by samples and by rows: the same as
+// one sample at a time, where nothing is cut.
+TEST(ExecutorTest, TilesGiveWhatSingleSamplesGive) {
+  const auto graph = GraphOfWidth(40);
+  ASSERT_NE(graph, nullptr);
+  constexpr uint32_t kBatch = 100;
+  const RandomInput<float> input = InputOf(*graph, kBatch);
+  const auto executor = Executor::Create(*graph, kBatch, 1);
+  Gradients whole(*graph, input);
+  const ExecutorOutput output =
+      (*executor)->ForwardBackward(input.view(), whole.dense, whole.spans);
+  const std::vector<float> predictions(output.predictions.begin(), output.predictions.end());
+
+  std::vector<float> dense(whole.dense.size());
+  double loss = 0;
+  for (uint32_t b = 0; b < kBatch; ++b) {
+    RandomInput<float> single = input;
+    single.batch = 1;
+    for (size_t f = 0; f < single.row_indices.size(); ++f) {
+      const size_t count = input.row_indices[f].size() / kBatch;
+      const auto begin = input.row_indices[f].begin() + static_cast<ptrdiff_t>(b * count);
+      single.row_indices[f].assign(begin, begin + static_cast<ptrdiff_t>(count));
+    }
+    single.dense_features = {input.dense_features[b * 2], input.dense_features[b * 2 + 1]};
+    single.labels.assign(input.labels.begin() + b * 3, input.labels.begin() + b * 3 + 3);
+    Gradients part(*graph, input);
+    const ExecutorOutput one = (*executor)->ForwardBackward(single.view(), part.dense, part.spans);
+    loss += one.loss / kBatch;
+    ExpectNear(one.predictions, std::span(predictions).subspan(b * 3, 3), "predictions");
+    for (size_t i = 0; i < dense.size(); ++i) dense[i] += part.dense[i] / kBatch;
+  }
+  EXPECT_NEAR(loss, output.loss, 1e-5 * std::abs(loss));
+  ExpectNear(whole.dense, dense, "dense");
+}
+
+TEST(ExecutorTest, ForwardNeedsNoLabelsAndFollowsTheParameters) {
+  const auto graph = GraphOfWidth(4);
+  ASSERT_NE(graph, nullptr);
+  RandomInput<float> input = InputOf(*graph, 5);
+  const auto executor = Executor::Create(*graph, 8, 1);
+  ExecutorInput view = input.view();
+  view.labels = {};
+  const ExecutorOutput output = (*executor)->Forward(view);
+  ASSERT_EQ(output.predictions.size(), 15U);
+  const float before = output.predictions[0];
+  EXPECT_EQ(output.loss, 0);
+  for (const Parameter& parameter : graph->parameters()) {
+    if (parameter.name == "head.clicks.bias") input.dense_parameters[parameter.offset] += 1;
+  }
+  view.dense_parameters = input.dense_parameters;
+  EXPECT_NEAR((*executor)->Forward(view).predictions[0], before * std::exp(1.0F), 1e-4 * before);
+}
+
+TEST(ExecutorTest, RefusesEmptySizes) {
+  const auto graph = GraphOfWidth(4);
+  ASSERT_NE(graph, nullptr);
+  EXPECT_EQ(Executor::Create(*graph, 0, 1).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Executor::Create(*graph, 1, 0).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_GT((*Executor::Create(*graph, 4, 2))->workspace_bytes(), 0U);
+}
+
+}  // namespace
+}  // namespace caravan::model

@@ -1,0 +1,182 @@
+// The whole of M2M: its gradient in every form, its parameters' names, and that it learns.
+#include "model/nets/m2m.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "model/executor.h"
+#include "model/link.h"
+#include "model/net.h"
+#include "model/random_input.h"
+#include "tests/model/small_world.h"
+
+namespace caravan::model {
+namespace {
+
+struct Form {
+  const char* name;
+  std::function<void(conf::Job&)> change;
+};
+
+class M2mGradientTest : public testing::TestWithParam<Form> {};
+
+TEST_P(M2mGradientTest, MatchesCentralDifferences) {
+  conf::Job job = SmallJob();
+  GetParam().change(job);
+  const auto graph = BuildNet(job, SmallSchema());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  ExpectGradientsMatch(**graph, 3);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Forms, M2mGradientTest,
+    testing::Values(
+        Form{"Task",
+             [](conf::Job& job) { job.mutable_model()->mutable_meta()->set_scope(conf::TASK); }},
+        Form{"Shared",
+             [](conf::Job& job) { job.mutable_model()->mutable_meta()->set_scope(conf::SHARED); }},
+        Form{"Softplus", [](conf::Job& job) { job.mutable_model()->set_link(conf::SOFTPLUS); }},
+        Form{"Mean", [](conf::Job& job) { job.mutable_model()->set_sequence_pool(conf::MEAN); }},
+        Form{"NoTransformer", [](conf::Job& job) { job.mutable_model()->set_transformer(false); }},
+        Form{"NoMetaAttention",
+             [](conf::Job& job) { job.mutable_model()->set_meta_attention(false); }},
+        Form{"NoMetaTower", [](conf::Job& job) { job.mutable_model()->set_meta_tower(false); }},
+        Form{"CrossEntropy",
+             [](conf::Job& job) {
+               job.mutable_data()->mutable_tasks(1)->set_loss(conf::CROSS_ENTROPY);
+             }}),
+    [](const auto& form) { return form.param.name; });
+
+TEST(M2mTest, NamesItsParameters) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->mutable_meta()->set_scope(conf::SHARED);
+  const auto graph = BuildNet(job, SmallSchema());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  const conf::ModelSpec spec = MakeModelSpec(**graph);
+  const auto has = [&](const std::string& name) {
+    return std::ranges::any_of(spec.tensors(), [&](const auto& t) { return t.name() == name; });
+  };
+  for (const char* name :
+       {"performance.encoder.query.weight", "behaviour.position", "experts.weight", "experts.bias",
+        "tasks.embedding", "task_views.weight", "scenario_knowledge.weight",
+        "meta_attention.layer1.V_w", "meta_attention.layer2.v_w", "meta_attention.v",
+        "tower.1.layer2.V_b", "tower.2.layer1.v_b", "head.clicks.weight", "head.cost.bias"}) {
+    EXPECT_TRUE(has(name)) << name;
+  }
+  EXPECT_EQ(spec.tables_size(), 4);
+}
+
+TEST(M2mTest, StartsAtTheTasksMeans) {
+  for (const conf::Link link : {conf::EXP, conf::SOFTPLUS}) {
+    conf::Job job = SmallJob();
+    job.mutable_model()->set_link(link);
+    conf::Schema schema = SmallSchema();
+    schema.mutable_tasks(0)->set_training_mean(250);
+    const auto graph = BuildNet(job, schema);
+    ASSERT_TRUE(graph.ok()) << graph.status();
+    for (const Parameter& parameter : (*graph)->parameters()) {
+      if (parameter.name != "head.clicks.bias") continue;
+      const double z = parameter.initializer.constant();
+      EXPECT_NEAR(Predict(link == conf::EXP ? LinkKind::kExp : LinkKind::kSoftplus, z), 250, 1e-3);
+    }
+  }
+}
+
+TEST(M2mTest, RefusesWhatDoesNotFit) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_heads(3);
+  EXPECT_THAT(std::string(BuildNet(job, SmallSchema()).status().message()),
+              testing::HasSubstr("model.heads is 3"));
+  job = SmallJob();
+  job.mutable_model()->set_net("m3m");
+  EXPECT_THAT(std::string(BuildNet(job, SmallSchema()).status().message()),
+              testing::HasSubstr("known nets are: m2m"));
+  job = SmallJob();
+  job.mutable_data()->mutable_tasks(0)->set_name("other");
+  EXPECT_THAT(std::string(BuildNet(job, SmallSchema()).status().message()),
+              testing::HasSubstr("no task clicks"));
+  conf::Schema schema = SmallSchema();
+  schema.clear_tasks();
+  EXPECT_EQ(BuildNet(SmallJob(), schema).status().code(), absl::StatusCode::kInvalidArgument);
+  job = SmallJob();
+  job.mutable_model()->set_meta_tower(false);
+  job.mutable_model()->set_meta_attention(false);
+  EXPECT_EQ(BuildNet(job, SmallSchema()).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// Adam (Kingma and Ba 2015) over one flat vector.
+class LocalAdam {
+ public:
+  explicit LocalAdam(size_t size) : first_(size), second_(size) {}
+  void Step(std::span<const float> gradient, std::span<float> weights) {
+    ++steps_;
+    const double rate = 3e-3 * std::sqrt(1 - std::pow(0.998, steps_)) / (1 - std::pow(0.9, steps_));
+    for (size_t i = 0; i < weights.size(); ++i) {
+      first_[i] += 0.1 * (gradient[i] - first_[i]);
+      second_[i] += 0.002 * (gradient[i] * gradient[i] - second_[i]);
+      weights[i] -= static_cast<float>(rate * first_[i] / (std::sqrt(second_[i]) + 1e-9));
+    }
+  }
+
+ private:
+  int steps_ = 0;
+  std::vector<double> first_;
+  std::vector<double> second_;
+};
+
+// Labels follow from the scenario and, in one scenario only, from a profile value: the net has to
+// use both, by its meta units alone. Its loss must come near that of the true rates.
+TEST(M2mTest, LearnsWhatDependsOnTheScenario) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_embedding_width(4);
+  job.mutable_model()->set_view_width(8);
+  job.mutable_model()->mutable_meta()->set_scope(conf::SHARED);
+  job.mutable_model()->mutable_meta()->set_scenario_width(8);
+  const auto graph = BuildNet(job, SmallSchema());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  RandomInputOptions options;
+  options.batch = 128;
+  options.rows_per_table = 4;
+  RandomInput<float> input(**graph, options);
+  double entropy = 0;
+  for (uint32_t b = 0; b < options.batch; ++b) {
+    const uint32_t scenario = input.row_indices[0][b];
+    const uint32_t profile = input.row_indices[1][b];
+    const float rate = scenario == 1 ? 0.2F + 2.0F * static_cast<float>(profile)
+                                     : 1.0F + static_cast<float>(scenario);
+    for (size_t t = 0; t < 3; ++t) input.labels[b * 3 + t] = rate * (t == 1 ? 0.5F : 1.0F);
+    for (size_t t = 0; t < 3; ++t) {
+      const double y = input.labels[b * 3 + t];
+      entropy += (*graph)->tasks()[t].lambda * (y - y * std::log(y)) / options.batch;
+    }
+  }
+  auto executor = Executor::Create(**graph, options.batch, 1);
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  std::vector<float> dense((*graph)->parameter_elements());
+  std::vector<std::vector<float>> row_gradients;
+  std::vector<LocalAdam> row_adam;
+  for (const auto& rows : input.rows) {
+    row_gradients.emplace_back(rows.size());
+    row_adam.emplace_back(rows.size());
+  }
+  std::vector<std::span<float>> spans(row_gradients.begin(), row_gradients.end());
+  LocalAdam dense_adam(dense.size());
+  double first = 0;
+  double last = 0;
+  for (int step = 0; step < 300; ++step) {
+    last = (*executor)->ForwardBackward(input.view(), dense, spans).loss - entropy;
+    if (step == 0) first = last;
+    dense_adam.Step(dense, input.dense_parameters);
+    for (size_t t = 0; t < spans.size(); ++t) row_adam[t].Step(spans[t], input.rows[t]);
+  }
+  EXPECT_GT(first, 1.0);
+  EXPECT_LT(last, 0.05 * first);
+  EXPECT_GE(last, -1e-4) << "below the loss of the true rates";
+}
+
+}  // namespace
+}  // namespace caravan::model

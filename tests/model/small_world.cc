@@ -1,0 +1,168 @@
+#include "tests/model/small_world.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "base/random.h"
+#include "model/graph_runner.h"
+#include "model/ops/linear.h"
+#include "model/ops/link.h"
+#include "model/ops/loss.h"
+#include "model/ops/task_head.h"
+#include "model/random_input.h"
+
+namespace caravan::model {
+namespace {
+
+constexpr const char* kTasks[] = {"clicks", "cost", "active"};
+
+void AddField(conf::Schema& schema, const std::string& name, conf::FieldGroup group) {
+  conf::Field& field = *schema.add_fields();
+  field.set_name(name);
+  field.set_group(group);
+  field.set_values(5);
+}
+
+double LossOf(const Graph& graph, GraphRunner<double>& runner, const GraphInput<double>& input) {
+  runner.Forward(input, {0, input.batch});
+  double loss = 0;
+  const std::span<const double> losses = runner.losses();
+  for (size_t i = 0; i < losses.size(); ++i) {
+    loss += graph.tasks()[i % graph.tasks().size()].lambda * losses[i];
+  }
+  return loss / input.batch;
+}
+
+// Fills with normal numbers, so that nothing is checked at a bias of zero only.
+void Randomise(std::vector<double>& values, RandomStream& stream) {
+  for (double& value : values) value += 0.15 * stream.NextNormal();
+}
+
+// d loss / d values[i] by central differences beside `gradient`.
+void Compare(const Graph& graph, GraphRunner<double>& runner, const RandomInput<double>& input,
+             std::vector<double>& values, std::span<const double> gradient,
+             const std::string& name) {
+  constexpr double kStep = 3e-6;
+  int failures = 0;
+  ASSERT_EQ(values.size(), gradient.size());
+  for (size_t i = 0; i < values.size() && failures < 3; ++i) {
+    const double kept = values[i];
+    values[i] = kept + kStep;
+    const double above = LossOf(graph, runner, input.view());
+    values[i] = kept - kStep;
+    const double below = LossOf(graph, runner, input.view());
+    values[i] = kept;
+    const double expected = (above - below) / (2 * kStep);
+    const double allowed = 2e-6 * std::max({1.0, std::abs(expected), std::abs(gradient[i])});
+    EXPECT_NEAR(gradient[i], expected, allowed) << name << " element " << i;
+    if (std::abs(gradient[i] - expected) > allowed) ++failures;
+  }
+}
+
+}  // namespace
+
+conf::Job SmallJob() {
+  conf::Job job;
+  for (const char* name : kTasks) job.mutable_data()->add_tasks()->set_name(name);
+  conf::Model& model = *job.mutable_model();
+  model.set_embedding_width(2);
+  model.set_experts(2);
+  model.set_view_width(3);
+  model.set_leaky_relu_slope(0.2);
+  model.mutable_meta()->set_layers(2);
+  model.mutable_meta()->set_scenario_width(3);
+  return job;
+}
+
+conf::Schema SmallSchema() {
+  conf::Schema schema;
+  schema.set_history_days(3);
+  AddField(schema, "scenario.id", conf::SCENARIO);
+  AddField(schema, "profile.age", conf::PROFILE);
+  AddField(schema, "profile.state", conf::PROFILE);
+  AddField(schema, "behaviour.logins", conf::BEHAVIOUR);
+  AddField(schema, "performance.clicks", conf::PERFORMANCE);
+  AddField(schema, "performance.cost", conf::PERFORMANCE);
+  AddField(schema, "performance.views", conf::PERFORMANCE);
+  for (const char* name : kTasks) {
+    conf::TaskSchema& task = *schema.add_tasks();
+    task.set_name(name);
+    task.set_training_mean(0.6);
+  }
+  schema.add_dense_names("clicks.3");
+  schema.add_dense_names("cost.3");
+  return schema;
+}
+
+std::unique_ptr<Graph> SmallGraph() {
+  auto graph = std::make_unique<Graph>("small", 3, 2);
+  for (const char* name : {"scenario", "profile", "behaviour", "performance"}) {
+    conf::TableSpec table;
+    table.set_name(name);
+    table.set_width(4);
+    table.mutable_initializer()->set_normal_deviation(0.5);
+    graph->AddTable(table);
+  }
+  const conf::Schema schema = SmallSchema();
+  for (const conf::Field& field : schema.fields()) {
+    const auto table = static_cast<uint32_t>(field.group());
+    graph->AddField({field.name(), table, table >= conf::BEHAVIOUR});
+  }
+  graph->AddTask({"clicks", conf::POISSON, conf::EXP, 0.5});
+  graph->AddTask({"cost", conf::POISSON, conf::SOFTPLUS, 2});
+  graph->AddTask({"active", conf::CROSS_ENTROPY, conf::EXP, 1});
+  return graph;
+}
+
+void CloseGraph(Graph& graph, ValueId value) {
+  const auto tasks = static_cast<uint32_t>(graph.tasks().size());
+  LinearOptions options;
+  options.in = static_cast<uint32_t>(graph.value(value).elements);
+  options.out = tasks * 2;
+  options.shape = {tasks, 2};
+  const ValueId mapped = AddLinear(graph, "close", value, options);
+  const ValueId z = AddTaskHead(graph, "head", mapped, std::vector<double>(tasks, 0.1));
+  const ValueId predictions = AddLink(graph, "predictions", z);
+  graph.SetOutputs(predictions, AddLoss(graph, "losses", z));
+}
+
+void ExpectGradientsMatch(const Graph& graph, uint32_t batch) {
+  RandomInputOptions options;
+  options.batch = batch;
+  options.rows_per_table = 4;
+  options.seed = 5;
+  RandomInput<double> input(graph, options);
+  RandomStream stream(17);
+  Randomise(input.dense_parameters, stream);
+  for (std::vector<double>& rows : input.rows) Randomise(rows, stream);
+
+  GraphRunner<double> runner(graph, batch);
+  std::vector<double> dense_gradient(graph.parameter_elements());
+  std::vector<std::vector<double>> row_gradients;
+  std::vector<std::span<double>> row_spans;
+  for (const std::vector<double>& rows : input.rows) row_gradients.emplace_back(rows.size());
+  for (std::vector<double>& rows : row_gradients) row_spans.emplace_back(rows);
+  const GraphInput<double> view = input.view();
+  runner.Forward(view, {0, batch});
+  runner.Backward(dense_gradient, row_spans);
+
+  // Differences of a large loss would be lost in its rounding.
+  ASSERT_LT(std::abs(LossOf(graph, runner, view)), 1e3);
+  // A gradient that is zero throughout would match a net that ignores the parameter. (A bias before a
+  // softmax can be without effect: it moves all its inputs alike.)
+  for (const Parameter& parameter : graph.parameters()) {
+    if (parameter.name.ends_with(".bias")) continue;
+    const auto part =
+        std::span<const double>(dense_gradient).subspan(parameter.offset, parameter.elements);
+    EXPECT_TRUE(std::ranges::any_of(part, [](double g) { return g != 0; })) << parameter.name;
+  }
+  Compare(graph, runner, input, input.dense_parameters, dense_gradient, "dense");
+  for (size_t t = 0; t < input.rows.size(); ++t) {
+    Compare(graph, runner, input, input.rows[t], row_gradients[t], graph.tables()[t].name());
+  }
+}
+
+}  // namespace caravan::model

@@ -1,0 +1,69 @@
+// The first stage of the pipeline: leases blocks, reads their batches, finds their keys and pulls
+// their parameters, ahead of the computing stage.
+#ifndef CARAVAN_WORKER_FETCH_STAGE_H_
+#define CARAVAN_WORKER_FETCH_STAGE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/bounded_queue.h"
+#include "conf/run_spec.pb.h"
+#include "data/sample_reader.h"
+#include "net/request_client.h"
+#include "worker/interrupt.h"
+#include "worker/lane_map.h"
+#include "worker/prepared_batch.h"
+#include "worker/ps_client.h"
+
+namespace caravan::worker {
+
+// Where the two stages meet. `free` is filled with batches before they start; each goes round:
+// free -> fetched -> free.
+struct StageQueues {
+  BoundedQueue<std::unique_ptr<PreparedBatch>> free;
+  BoundedQueue<Fetched> fetched;
+};
+
+// Answers go=true to a phase of BOUNDED or SYNC, asking the scheduler (peer 0 of `client`) until it
+// does. CANCELLED when `interrupt` is set.
+absl::Status AwaitPhase(net::RequestClient& client, uint64_t incarnation, uint64_t phase,
+                        const Interrupt& interrupt);
+
+// Owned and run by one thread, which owns both clients. Everything given outlives it.
+class FetchStage {
+ public:
+  struct Options {
+    const conf::RunSpec* run = nullptr;
+    const LaneMap* map = nullptr;
+    uint64_t incarnation = 0;
+    net::RequestClient* scheduler = nullptr;  // peer 0: the scheduler
+    net::RequestClient* lanes = nullptr;
+    const Interrupt* interrupt = nullptr;
+    StageQueues* queues = nullptr;
+  };
+  explicit FetchStage(const Options& options);
+
+  // Until the run is done (OK), `interrupt` is set (CANCELLED), the scheduler does not know this
+  // worker any more (ABORTED), or something fails.
+  absl::Status Run();
+
+ private:
+  absl::StatusOr<net::LeaseReply> AskForLease();
+  absl::Status FetchBlock(const net::LeaseReply& reply);
+  absl::Status FetchBatch(const std::shared_ptr<const BlockLease>& lease, uint32_t number);
+  absl::StatusOr<std::shared_ptr<const BlockLease>> Describe(const net::LeaseReply& reply) const;
+  absl::Status OpenReader(const std::string& split);
+
+  const Options options_;
+  PsClient ps_client_;
+  std::unique_ptr<data::SampleReader> reader_;
+  std::string reader_split_;
+  uint64_t batches_begun_ = 0;
+};
+
+}  // namespace caravan::worker
+
+#endif  // CARAVAN_WORKER_FETCH_STAGE_H_

@@ -1,0 +1,146 @@
+#include "worker/pipeline.h"
+
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "base/status_macros.h"
+#include "worker/compute_stage.h"
+#include "worker/heartbeat.h"
+
+namespace caravan::worker {
+namespace {
+
+// Batches that go round between the stages: those ahead and the one being computed.
+size_t BatchesInPipeline(const conf::Job& job) {
+  return job.training().consistency() == conf::SYNC ? 1 : job.worker().batches_ahead() + 1;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(net::Context& context,
+                                                           const Options& options) {
+  const auto& shard_lanes = options.routing.shard_lanes();
+  CARAVAN_ASSIGN_OR_RETURN(
+      LaneMap map, LaneMap::Create(options.run->model(),
+                                   std::vector<uint32_t>(shard_lanes.begin(), shard_lanes.end()),
+                                   static_cast<uint32_t>(options.routing.lane_endpoints_size())));
+  std::unique_ptr<Pipeline> pipeline(new Pipeline(options, std::move(map)));
+  CARAVAN_RETURN_IF_ERROR(pipeline->Connect(context, pipeline->fetch_clients_, true));
+  CARAVAN_RETURN_IF_ERROR(pipeline->Connect(context, pipeline->compute_clients_, true));
+  CARAVAN_RETURN_IF_ERROR(pipeline->Connect(context, pipeline->heartbeat_clients_, false));
+  return pipeline;
+}
+
+Pipeline::Pipeline(const Options& options, LaneMap map)
+    : options_(options),
+      map_(std::move(map)),
+      queues_{BoundedQueue<std::unique_ptr<PreparedBatch>>(BatchesInPipeline(options.run->job())),
+              BoundedQueue<Fetched>(BatchesInPipeline(options.run->job()) + 1)} {
+  for (size_t i = 0; i < BatchesInPipeline(options.run->job()); ++i) {
+    queues_.free.Push(std::make_unique<PreparedBatch>(options.run->schema()));
+  }
+}
+
+absl::Status Pipeline::Connect(net::Context& context, Clients& clients, bool with_lanes) {
+  const conf::Worker& worker = options_.run->job().worker();
+  const net::RequestClient::Options client_options{
+      .repeat_after = Millis{worker.request_timeout_ms()},
+      .give_up_after = Millis{worker.give_up_after_ms()},
+      .run_id = options_.run->run_id(),
+      .sender = options_.incarnation};
+  CARAVAN_ASSIGN_OR_RETURN(clients.scheduler, net::RequestClient::Connect(
+                                                  context, {options_.scheduler}, client_options));
+  clients.scheduler->SetRun(options_.run->run_id(), options_.routing.epoch());
+  if (!with_lanes) return absl::OkStatus();
+  const auto& endpoints = options_.routing.lane_endpoints();
+  CARAVAN_ASSIGN_OR_RETURN(
+      clients.lanes,
+      net::RequestClient::Connect(
+          context, std::vector<std::string>(endpoints.begin(), endpoints.end()), client_options));
+  clients.lanes->SetRun(options_.run->run_id(), options_.routing.epoch());
+  return absl::OkStatus();
+}
+
+absl::Status Pipeline::Run() {
+  std::thread heartbeat(&Pipeline::RunHeartbeat, this);
+  std::thread fetch(&Pipeline::RunFetchStage, this);
+  RunComputeStage();
+  fetch.join();
+  heartbeat.join();
+  absl::MutexLock lock(&mutex_);
+  return *cause_;
+}
+
+void Pipeline::RunFetchStage() {
+  FetchStage stage({.run = options_.run,
+                    .map = &map_,
+                    .incarnation = options_.incarnation,
+                    .scheduler = fetch_clients_.scheduler.get(),
+                    .lanes = fetch_clients_.lanes.get(),
+                    .interrupt = &interrupt_,
+                    .queues = &queues_});
+  if (const absl::Status status = stage.Run(); !status.ok()) return Leave(status);
+  // The run is done, but what was fetched is still to be computed and reported.
+  queues_.fetched.Close();
+}
+
+void Pipeline::RunComputeStage() {
+  ComputeStage stage({.run = options_.run,
+                      .map = &map_,
+                      .graph = options_.graph,
+                      .executor = options_.executor,
+                      .incarnation = options_.incarnation,
+                      .scheduler = compute_clients_.scheduler.get(),
+                      .lanes = compute_clients_.lanes.get(),
+                      .interrupt = &interrupt_,
+                      .queues = &queues_,
+                      .counters = &counters_});
+  Leave(stage.Run());
+}
+
+void Pipeline::RunHeartbeat() {
+  Heartbeat heartbeat({.incarnation = options_.incarnation,
+                       .every = Millis{options_.run->job().cluster().heartbeat_ms()},
+                       .scheduler = heartbeat_clients_.scheduler.get(),
+                       .counters = &counters_,
+                       .traffic =
+                           [this] {
+                             return TrafficTotals{fetch_clients_.lanes->bytes_received(),
+                                                  compute_clients_.lanes->bytes_sent()};
+                           },
+                       .waiting_for = [this] { return WaitingFor(); },
+                       .interrupt = &interrupt_,
+                       .stop = options_.stop});
+  Leave(heartbeat.Run());
+}
+
+void Pipeline::Leave(const absl::Status& cause) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!cause_.has_value()) cause_ = cause;
+  }
+  interrupt_.Set();
+  queues_.free.Close();
+  queues_.fetched.Close();
+  for (const Clients* clients : {&fetch_clients_, &compute_clients_, &heartbeat_clients_}) {
+    clients->scheduler->Cancel();
+    if (clients->lanes != nullptr) clients->lanes->Cancel();
+  }
+}
+
+std::string Pipeline::WaitingFor() const {
+  std::string waiting;
+  for (const Clients* clients : {&fetch_clients_, &compute_clients_}) {
+    for (const net::RequestClient* client : {clients->lanes.get(), clients->scheduler.get()}) {
+      const std::string text = client->Waiting();
+      if (text.empty()) continue;
+      waiting += waiting.empty() ? text : fmt::format("; {}", text);
+    }
+  }
+  return waiting;
+}
+
+}  // namespace caravan::worker
