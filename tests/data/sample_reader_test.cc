@@ -3,9 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
-#include <map>
 #include <set>
 #include <string>
 #include <tuple>
@@ -15,6 +16,7 @@
 #include "data/block_plan.h"
 #include "data/calendar.h"
 #include "data/discretiser.h"
+#include "data/sample_file.h"
 #include "tests/data/small_world.h"
 
 namespace caravan::data {
@@ -260,14 +262,19 @@ TEST_F(DamagedSampleFileTest, EveryFlippedByteIsFound) {
   for (size_t at = 0; at < whole.size(); ++at) {
     std::string flipped = whole;
     flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
-    const absl::Status status = ReadWith(flipped);
+    const absl::Status status = DecodeSampleFile("some.samples", flipped, schema_).status();
     // A flip in the version is another version.
     const bool version = at >= 8 && at < 12;
     ASSERT_EQ(status.code(),
               version ? absl::StatusCode::kFailedPrecondition : absl::StatusCode::kDataLoss)
         << at << " " << status;
-    ASSERT_THAT(std::string(status.message()), HasSubstr("test-00000.samples"));
+    ASSERT_THAT(std::string(status.message()), HasSubstr("some.samples"));
     in_blocks += status.message().find("block 0") != absl::string_view::npos ? 1 : 0;
+    // The reader finds it too, and names the file itself.
+    if (at % 211 != 0) continue;
+    const absl::Status read = ReadWith(flipped);
+    ASSERT_EQ(read.code(), status.code()) << at << " " << read;
+    ASSERT_THAT(std::string(read.message()), HasSubstr("test-00000.samples"));
   }
   EXPECT_GT(in_blocks, 1000);
 }
@@ -275,7 +282,7 @@ TEST_F(DamagedSampleFileTest, EveryFlippedByteIsFound) {
 TEST_F(DamagedSampleFileTest, EveryTruncationAndAppendixIsFound) {
   ImportWorld();
   const std::string whole = TestFile();
-  for (size_t size = 0; size < whole.size(); size += 97) {
+  for (size_t size = 0; size < whole.size(); size += 1009) {
     ASSERT_EQ(ReadWith(whole.substr(0, size)).code(), absl::StatusCode::kDataLoss) << size;
   }
   EXPECT_EQ(ReadWith(whole + "x").code(), absl::StatusCode::kDataLoss);
