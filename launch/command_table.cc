@@ -9,6 +9,7 @@ constexpr const Command* kCommands[] = {
     &kTrainCommand,
     &kEvaluateCommand,
     &kPredictCommand,
+    &kExportCommand,
     &kBenchModelCommand,
     &kBenchServerCommand,
     &kServerCommand,
