@@ -4,13 +4,8 @@ namespace caravan::launch {
 namespace {
 
 constexpr const Command* kCommands[] = {
-    &kImportCommand,
-    &kInspectCommand,
-    &kTrainCommand,
-    &kEvaluateCommand,
-    &kPredictCommand,
-    &kBenchModelCommand,
-    &kWorkerCommand,
+    &kImportCommand,  &kInspectCommand,    &kTrainCommand,  &kEvaluateCommand,
+    &kPredictCommand, &kBenchModelCommand, &kWorkerCommand,
 };
 
 }  // namespace
