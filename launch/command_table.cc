@@ -4,8 +4,15 @@ namespace caravan::launch {
 namespace {
 
 constexpr const Command* kCommands[] = {
-    &kImportCommand,  &kInspectCommand,    &kTrainCommand,  &kEvaluateCommand,
-    &kPredictCommand, &kBenchModelCommand, &kWorkerCommand,
+    &kImportCommand,
+    &kInspectCommand,
+    &kTrainCommand,
+    &kEvaluateCommand,
+    &kPredictCommand,
+    &kBenchModelCommand,
+    &kBenchServerCommand,
+    &kServerCommand,
+    &kWorkerCommand,
 };
 
 }  // namespace

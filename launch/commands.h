@@ -36,10 +36,12 @@ struct Command {
 bool IsRole(const Command& command);
 
 extern const Command kBenchModelCommand;
+extern const Command kBenchServerCommand;
 extern const Command kEvaluateCommand;
 extern const Command kImportCommand;
 extern const Command kInspectCommand;
 extern const Command kPredictCommand;
+extern const Command kServerCommand;
 extern const Command kTrainCommand;
 extern const Command kWorkerCommand;
 

@@ -40,6 +40,7 @@ struct Heartbeat {
   uint64_t resident_bytes = 0;
   std::string waiting_for;
   bool ready = false;
+  uint32_t routing_epoch = 0;  // the peer's
 };
 struct LeaseRequest {
   uint64_t incarnation = 0;

@@ -81,6 +81,10 @@ std::vector<Member> Membership::RemoveDead(Millis now) {
   return dead;
 }
 
+void Membership::Excuse(Millis time) {
+  for (auto& [incarnation, member] : members_) member.heard += time;
+}
+
 uint32_t Membership::Count(net::Role role) const {
   uint32_t count = 0;
   for (const auto& [incarnation, member] : members_) count += member.role == role ? 1 : 0;

@@ -6,6 +6,7 @@
 #define CARAVAN_SCHEDULER_MEMBERSHIP_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -33,7 +34,8 @@ struct Member {
   // By which repeats are recognised.
   uint64_t last_heartbeat = 0;
   uint64_t last_lease_request = 0;
-  uint64_t last_lease = 0;
+  LeaseAnswer last_lease;
+  std::deque<uint64_t> reported_leases;  // accepted, the newest last
 
   WorkerId worker_id() const { return WorkerId{id}; }
   std::string Name() const;  // "worker 7 (host:pid)"
@@ -55,6 +57,9 @@ class Membership {
 
   // Removes and returns those who were not heard of for dead_after.
   std::vector<Member> RemoveDead(Millis now);
+
+  // Counts everyone as heard later by `time`: for when nobody could be heard.
+  void Excuse(Millis time);
 
   uint32_t Count(net::Role role) const;
   // All servers are in, and their lanes serve.

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -26,7 +27,8 @@ struct Faults {
 
 class LossyServer {
  public:
-  using Handler = std::function<net::Message(const net::Message&)>;
+  // No answer, if it gives none.
+  using Handler = std::function<std::optional<net::Message>(const net::Message&)>;
 
   // `handler` is called on the server's own thread.
   LossyServer(net::Context& context, const std::string& endpoint, Handler handler,
@@ -73,10 +75,10 @@ class LossyServer {
   }
 
   void Answer(const net::RouterSocket::Received& request) {
-    net::Message answer = handler_(request.message);
-    if (Happens(faults_.lost_answers)) return;
+    std::optional<net::Message> answer = handler_(request.message);
+    if (!answer.has_value() || Happens(faults_.lost_answers)) return;
     // A peer that has left needs no answer.
-    static_cast<void>(socket_->Send(request.identity, std::move(answer)));
+    static_cast<void>(socket_->Send(request.identity, *std::move(answer)));
   }
 
   const Handler handler_;

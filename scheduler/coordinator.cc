@@ -1,0 +1,325 @@
+#include "scheduler/coordinator.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "fmt/format.h"
+
+namespace caravan::scheduler {
+namespace {
+
+SplitBlocks TrainBlocks(const CoordinatorOptions& options) {
+  for (const SplitBlocks& blocks : options.splits) {
+    if (blocks.split == "train") return blocks;
+  }
+  return {.split = "train", .samples = {}};
+}
+
+// How many workers may be members at once: those expected, as many again while the dead are not yet
+// known for dead, and some more.
+uint32_t WorkersMax(const conf::Cluster& cluster) { return 2 * cluster.workers() + 64; }
+
+// A run in which nobody works for so long has lost its workers for good.
+Millis NobodyWorksMax(const conf::Cluster& cluster) {
+  return std::max(Millis{120000}, 10 * Millis{cluster.dead_after_ms()});
+}
+
+}  // namespace
+
+Coordinator::Coordinator(const CoordinatorOptions& options, Millis now)
+    : options_(options),
+      training_options_(options.spec.job().training()),
+      now_(now),
+      membership_(options.spec.job().cluster().servers(), options.spec.job().cluster().lanes(),
+                  WorkersMax(options.spec.job().cluster()),
+                  Millis{options.spec.job().cluster().dead_after_ms()}),
+      phases_(training_options_.consistency(), training_options_.staleness_bound()),
+      meter_(now),
+      train_(TrainBlocks(options)),
+      training_({}, {}),
+      next_checkpoint_(options.first_checkpoint),
+      last_checkpoint_at_(now),
+      last_tick_(now),
+      worker_seen_at_(now) {
+  const QueueSnapshot& start = options.start;
+  all_epochs_done_ = start.finished || start.epoch >= training_options_.epochs();
+  if (!all_epochs_done_) {
+    BeginEpoch(start.epoch, start.done_blocks);
+    return;
+  }
+  std::vector<uint32_t> all(train_.samples.size());
+  for (uint32_t block = 0; block < all.size(); ++block) all[block] = block;
+  BeginEpoch(training_options_.epochs() - 1, all);
+}
+
+std::vector<Action> Coordinator::Step(const Event& event, Millis now) {
+  now_ = now;
+  actions_.clear();
+  if (std::holds_alternative<TimePassed>(event)) DropDead();
+  std::visit([this](const auto& one) { On(one); }, event);
+  Advance();
+  return std::exchange(actions_, {});
+}
+
+void Coordinator::DropDead() {
+  // When the scheduler itself stood still, it heard nobody: that is not the others' fault.
+  const Millis since_last_tick = now_ - std::exchange(last_tick_, now_);
+  const conf::Cluster& cluster = options_.spec.job().cluster();
+  if (since_last_tick > Millis{cluster.dead_after_ms()} / 2) membership_.Excuse(since_last_tick);
+
+  for (const Member& member : membership_.RemoveDead(now_)) {
+    const std::string unheard =
+        fmt::format("{} was not heard of for {:.1f} s", member.Name(),
+                    static_cast<double>((now_ - member.heard).count()) / 1000);
+    if (member.role == net::SERVER) {
+      End(absl::UnavailableError(fmt::format("{}; its shards can be restored from the last "
+                                             "checkpoint: start the run again with --resume",
+                                             unheard)),
+          unheard);
+      continue;
+    }
+    if (HasTime()) ++workers_lost_;
+    std::vector<uint32_t> blocks = training_.Release(member.worker_id());
+    if (evaluation_ != nullptr) {
+      for (const uint32_t block : evaluation_->queue().Release(member.worker_id())) {
+        blocks.push_back(block);
+      }
+    }
+    phases_.Forget(member.worker_id());
+    Log(true, fmt::format("{}; taken for dead, {} blocks go to others", unheard, blocks.size()));
+  }
+  if (membership_.Count(net::WORKER) > 0 || phase_ == Phase::kJoining) worker_seen_at_ = now_;
+  if (now_ - worker_seen_at_ > NobodyWorksMax(cluster)) {
+    const std::string text =
+        fmt::format("no worker has been there for {} s", (now_ - worker_seen_at_).count() / 1000);
+    End(absl::UnavailableError(text + "; start the run again with --resume"), text);
+  }
+}
+
+void Coordinator::Advance() {
+  Phase before = phase_;
+  do {
+    before = phase_;
+    AdvanceStop();
+    switch (phase_) {
+      case Phase::kJoining:
+        if (!membership_.ServersReady()) break;
+        routing_epoch_ = 1;
+        epoch_begun_ = last_checkpoint_at_ = now_;
+        phase_ = all_epochs_done_ ? Phase::kEvaluating : Phase::kTraining;
+        if (all_epochs_done_) evaluations_ = {"test"};
+        Log(false, fmt::format("all {} servers are ready; epoch {} of {}, {} of {} blocks done",
+                               membership_.Count(net::SERVER), epoch_, training_options_.epochs(),
+                               training_.done(), training_.total()));
+        if (all_epochs_done_) BeginNextEvaluation();
+        break;
+      case Phase::kTraining:
+        AdvanceTraining();
+        break;
+      case Phase::kCheckingLedger:
+        break;  // until LedgerCounted
+      case Phase::kEvaluating:
+        if (epoch_checkpoint_due_ && !checkpoint_in_flight_ && !stop_) StartCheckpoint();
+        if (!evaluation_->queue().all_done()) break;
+        actions_.push_back(EvaluationEnded{evaluation_->Result(now_)});
+        BeginNextEvaluation();
+        break;
+      case Phase::kClosing:
+        CloseEpoch();
+        break;
+      case Phase::kStopping:
+        if ((membership_.AllTold(net::WORKER) && membership_.AllTold(net::SERVER)) ||
+            now_ - stopping_since_ > StopGrace()) {
+          phase_ = Phase::kEnded;
+          actions_.push_back(RunEnded{end_status_});
+        }
+        break;
+      case Phase::kEnded:
+        break;
+    }
+  } while (phase_ != before);
+}
+
+void Coordinator::AdvanceTraining() {
+  if (stop_) return;
+  const uint64_t stop_after = options_.spec.stop_after_batches();
+  if (BatchesLeft() == 0 && training_.leased() == 0 && stop_after < batches_total()) {
+    const std::string text = fmt::format("stopped after {} batches, as asked", batches_done());
+    stop_ = Stop{.checkpoint_first = true,
+                 .checkpoint_started = false,
+                 .status = absl::OkStatus(),
+                 .message = text};
+    AdvanceStop();
+    return;
+  }
+  if (training_.all_done()) {
+    phase_ = Phase::kCheckingLedger;
+    actions_.push_back(CountLedger{epoch_});
+    return;
+  }
+  const Millis every = Millis{1000} * options_.spec.job().checkpoint().every_seconds();
+  if (every.count() > 0 && !checkpoint_in_flight_ && now_ - last_checkpoint_at_ >= every) {
+    StartCheckpoint();
+  }
+}
+
+void Coordinator::AdvanceStop() {
+  if (!stop_.has_value() || !HasTime()) return;
+  if (stop_->checkpoint_first) {
+    if (checkpoint_in_flight_) return;
+    if (stop_->checkpoint_started && !last_checkpoint_status_.ok()) {
+      const std::string text = fmt::format("{}, but the checkpoint failed: {}", stop_->message,
+                                           last_checkpoint_status_.ToString());
+      End(absl::InternalError(text), text);
+      return;
+    }
+    if (!stop_->checkpoint_started && changed_since_checkpoint_) {
+      StartCheckpoint();
+      stop_->checkpoint_started = true;
+      return;
+    }
+  }
+  End(stop_->status, stop_->message);
+}
+
+std::string Coordinator::WhatIsWrongWithLedger(const LedgerCounted& ledger) const {
+  if (!ledger.status.ok()) return std::string(ledger.status.message());
+  const uint32_t shards = options_.spec.job().cluster().shards();
+  const uint64_t expected = train_.TotalSamples();
+  if (ledger.samples.size() != shards) {
+    return fmt::format("{} shards answered, there are {}", ledger.samples.size(), shards);
+  }
+  uint32_t wrong = 0;
+  std::string first;
+  for (uint32_t shard = 0; shard < shards; ++shard) {
+    if (ledger.samples[shard] == expected) continue;
+    if (wrong++ == 0) first = fmt::format("shard {} applied {}", shard, ledger.samples[shard]);
+  }
+  if (wrong == 0) return "";
+  return fmt::format("{} of {} shards did not apply each of the {} samples once: {}", wrong, shards,
+                     expected, first);
+}
+
+void Coordinator::On(const LedgerCounted& ledger) {
+  if (phase_ != Phase::kCheckingLedger || ledger.epoch != epoch_) return;
+  if (const std::string wrong = WhatIsWrongWithLedger(ledger); !wrong.empty()) {
+    const std::string text = fmt::format("the ledger of epoch {} is off: {}", epoch_, wrong);
+    End(absl::DataLossError(text), text);
+    return;
+  }
+  EpochSummary summary{.epoch = epoch_,
+                       .seconds = static_cast<double>((now_ - epoch_begun_).count()) / 1000,
+                       .sums = meter_.TakeEpoch(),
+                       .ledger = ledger.samples,
+                       .ledger_expected = train_.TotalSamples()};
+  actions_.push_back(EpochEnded{std::move(summary)});
+  const bool is_last = epoch_ + 1 == training_options_.epochs();
+  all_epochs_done_ = is_last;
+  const auto falls_due = [this](uint32_t every) { return every > 0 && (epoch_ + 1) % every == 0; };
+  if (falls_due(training_options_.evaluate_every_epochs())) evaluations_.push_back("valid");
+  if (is_last) evaluations_.push_back("test");
+  epoch_checkpoint_due_ = is_last || falls_due(options_.spec.job().checkpoint().every_epochs());
+  phase_ = Phase::kEvaluating;
+  BeginNextEvaluation();
+}
+
+void Coordinator::BeginNextEvaluation() {
+  evaluation_ = nullptr;
+  while (!evaluations_.empty()) {
+    const SplitBlocks* blocks = FindSplit(evaluations_.front());
+    evaluations_.pop_front();
+    if (blocks == nullptr || blocks->samples.empty()) continue;
+    evaluation_ = std::make_unique<EvaluationRound>(
+        *blocks, options_.spec.block_plan().batch_size(), epoch_, now_);
+    return;
+  }
+  phase_ = Phase::kClosing;
+}
+
+void Coordinator::CloseEpoch() {
+  if (checkpoint_in_flight_ || stop_) return;
+  if (epoch_checkpoint_due_) {
+    StartCheckpoint();
+  } else if (!all_epochs_done_) {
+    BeginEpoch(epoch_ + 1, {});
+    phase_ = Phase::kTraining;
+  } else if (!last_checkpoint_status_.ok()) {
+    const std::string text = fmt::format("all epochs are done, but the last checkpoint failed: {}",
+                                         last_checkpoint_status_.ToString());
+    End(absl::InternalError(text), text);
+  } else {
+    End(absl::OkStatus(), "all epochs are done");
+  }
+}
+
+void Coordinator::BeginEpoch(uint32_t epoch, const std::vector<uint32_t>& done) {
+  epoch_ = epoch;
+  epoch_begun_ = now_;
+  training_ = BlockQueue(train_.Batches(options_.spec.block_plan().batch_size()), done);
+  training_.ShuffleOrder(training_options_.seed(), epoch);
+}
+
+void Coordinator::StartCheckpoint() {
+  epoch_checkpoint_due_ = epoch_checkpoint_due_ && phase_ <= Phase::kCheckingLedger;
+  checkpoint_in_flight_ = next_checkpoint_++;
+  // What is leased now goes on being applied while the lanes write, and after.
+  changed_since_checkpoint_ = training_.leased() > 0;
+  actions_.push_back(WriteCheckpoint{*checkpoint_in_flight_, Snapshot()});
+}
+
+void Coordinator::On(const CheckpointEnded& checkpoint) {
+  if (checkpoint_in_flight_ != checkpoint.checkpoint) return;
+  checkpoint_in_flight_.reset();
+  last_checkpoint_at_ = now_;
+  last_checkpoint_status_ = checkpoint.status;
+  if (checkpoint.status.ok()) return;
+  changed_since_checkpoint_ = true;
+  Log(true, fmt::format("checkpoint {} failed: {}; the run goes on from memory",
+                        checkpoint.checkpoint, checkpoint.status.ToString()));
+}
+
+QueueSnapshot Coordinator::Snapshot() const {
+  if (all_epochs_done_) return {epoch_, training_.DoneBlocks(), true};
+  if (phase_ <= Phase::kCheckingLedger) return {epoch_, training_.DoneBlocks(), false};
+  return {epoch_ + 1, {}, false};
+}
+
+void Coordinator::End(absl::Status status, std::string message) {
+  if (!HasTime()) return;
+  Log(!status.ok(), message);
+  phase_ = Phase::kStopping;
+  stopping_since_ = now_;
+  end_status_ = std::move(status);
+  end_message_ = std::move(message);
+}
+
+uint64_t Coordinator::batches_done() const {
+  return uint64_t{epoch_} * training_.batches_total() + training_.batches_done();
+}
+uint64_t Coordinator::batches_total() const {
+  return uint64_t{training_options_.epochs()} * training_.batches_total();
+}
+
+uint64_t Coordinator::BatchesLeft() const {
+  const uint64_t stop_after = options_.spec.stop_after_batches();
+  if (stop_after == 0) return UINT64_MAX;
+  const uint64_t begun = batches_done() + training_.batches_leased();
+  return stop_after > begun ? stop_after - begun : 0;
+}
+
+const SplitBlocks* Coordinator::FindSplit(const std::string& split) const {
+  for (const SplitBlocks& blocks : options_.splits) {
+    if (blocks.split == split) return &blocks;
+  }
+  return nullptr;
+}
+
+Millis Coordinator::StopGrace() const {
+  return std::max(Millis{3000}, 3 * Millis{options_.spec.job().cluster().heartbeat_ms()});
+}
+
+void Coordinator::Log(bool warning, std::string text) {
+  actions_.push_back(LogLine{.warning = warning, .text = std::move(text)});
+}
+
+}  // namespace caravan::scheduler

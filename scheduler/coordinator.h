@@ -1,0 +1,163 @@
+// Decides everything of a run: who is in, who trains which block, when an epoch is over, when to
+// evaluate, checkpoint and stop. A pure state machine: no thread, no clock, no socket; the same
+// events at the same times give the same actions. The driver feeds it and does what it says.
+//
+//   joining → training → checking_ledger → evaluating → closing → training of the next epoch …
+//                                                          ↘ after the last: stopping → ended
+//
+// An epoch is over when every block is done; then each shard must have applied every sample once
+// (the ledger), the validation split is scored, and a checkpoint is written beside that. The epoch
+// does not advance while a checkpoint is being written. A worker that dies gives its blocks back; a
+// server that dies ends the run, which can be resumed.
+#ifndef CARAVAN_SCHEDULER_COORDINATOR_H_
+#define CARAVAN_SCHEDULER_COORDINATOR_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "conf/run_spec.pb.h"
+#include "scheduler/block_queue.h"
+#include "scheduler/evaluation_round.h"
+#include "scheduler/events.h"
+#include "scheduler/membership.h"
+#include "scheduler/phase_clock.h"
+#include "scheduler/progress_meter.h"
+
+namespace caravan::scheduler {
+
+struct CoordinatorOptions {
+  conf::RunSpec spec;
+  uint64_t job_fingerprint = 0;
+  uint64_t model_fingerprint = 0;
+  std::vector<SplitBlocks> splits;  // "train", and "valid" and "test" where there are such
+  QueueSnapshot start;              // of the checkpoint to go on from
+  uint64_t first_checkpoint = 1;    // number of the next one to write
+};
+
+class Coordinator {
+ public:
+  enum class Phase {
+    kJoining,
+    kTraining,
+    kCheckingLedger,
+    kEvaluating,
+    kClosing,
+    kStopping,
+    kEnded
+  };
+
+  Coordinator(const CoordinatorOptions& options, Millis now);
+
+  std::vector<Action> Step(const Event& event, Millis now);
+
+  // What the status shows.
+  Phase phase() const { return phase_; }
+  const conf::RunSpec& spec() const { return options_.spec; }
+  uint32_t epoch() const { return epoch_; }
+  // 0 until all servers are in and ready, then 1.
+  uint32_t routing_epoch() const { return routing_epoch_; }
+  const Membership& membership() const { return membership_; }
+  ProgressMeter& meter() { return meter_; }
+  const ProgressMeter& meter() const { return meter_; }
+  // The blocks in progress: of the evaluation round, or else of training.
+  const BlockQueue& queue() const { return evaluation_ ? evaluation_->queue() : training_; }
+  const BlockQueue& training_queue() const { return training_; }
+  std::string split() const { return evaluation_ ? evaluation_->split() : "train"; }
+  uint64_t batches_done() const;
+  uint64_t batches_total() const;
+  float learning_rate_scale() const { return learning_rate_scale_; }
+  bool checkpoint_in_progress() const { return checkpoint_in_flight_.has_value(); }
+  uint32_t workers_lost() const { return workers_lost_; }
+  uint64_t peers_refused() const { return peers_refused_; }
+  const absl::Status& end_status() const { return end_status_; }
+  const std::string& end_message() const { return end_message_; }
+
+ private:
+  // coordinator_requests.cc: what peers ask.
+  void On(const Hello& hello);
+  void On(const Heartbeat& heartbeat);
+  void On(const LeaseRequest& request);
+  void On(const BlockDone& report);
+  void On(const PhaseRequest& request);
+  void On(const StopRequest& request);
+  Member* KnownMember(uint64_t incarnation);  // answers NOT_A_MEMBER where there is none
+  std::string WhyRefused(const Hello& hello) const;
+  LeaseAnswer TrainingLease(Member& member);
+  LeaseAnswer EvaluationLease(Member& member);
+  bool FinishTraining(const Member& member, const BlockDone& report);
+  bool FinishEvaluation(const Member& member, const BlockDone& report);
+
+  // coordinator.cc: what the driver reports, and how the run goes on.
+  void On(const LedgerCounted& ledger);
+  void On(const CheckpointEnded& checkpoint);
+  void On(const TimePassed&) {}
+  void DropDead();
+  void Advance();
+  void AdvanceTraining();
+  void AdvanceStop();
+  void BeginEpoch(uint32_t epoch, const std::vector<uint32_t>& done);
+  void CloseEpoch();
+  void BeginNextEvaluation();
+  void StartCheckpoint();
+  void End(absl::Status status, std::string message);
+  std::string WhatIsWrongWithLedger(const LedgerCounted& ledger) const;
+  QueueSnapshot Snapshot() const;
+  const SplitBlocks* FindSplit(const std::string& split) const;
+  uint64_t BatchesLeft() const;  // that may still be leased
+  bool HasTime() const { return phase_ < Phase::kStopping; }
+  Millis StopGrace() const;
+  void Log(bool warning, std::string text);
+
+  const CoordinatorOptions options_;
+  const conf::Training training_options_;
+  Millis now_;
+  std::vector<Action> actions_;
+  Phase phase_ = Phase::kJoining;
+  uint32_t routing_epoch_ = 0;
+  Membership membership_;
+  PhaseClock phases_;
+  ProgressMeter meter_;
+  const SplitBlocks train_;
+
+  uint32_t epoch_ = 0;
+  bool all_epochs_done_ = false;
+  Millis epoch_begun_{0};
+  BlockQueue training_;
+  uint64_t next_lease_ = 1;
+  float learning_rate_scale_ = 1;
+
+  std::deque<std::string> evaluations_;  // splits still to be scored in this epoch
+  std::unique_ptr<EvaluationRound> evaluation_;
+
+  uint64_t next_checkpoint_;
+  std::optional<uint64_t> checkpoint_in_flight_;
+  bool epoch_checkpoint_due_ = false;
+  bool changed_since_checkpoint_ = false;
+  Millis last_checkpoint_at_;
+
+  struct Stop {
+    bool checkpoint_first = false;
+    bool checkpoint_started = false;
+    absl::Status status;
+    std::string message;
+  };
+  std::optional<Stop> stop_;
+  absl::Status last_checkpoint_status_;
+  absl::Status end_status_;
+  std::string end_message_;
+  Millis stopping_since_{0};
+
+  Millis last_tick_;
+  Millis worker_seen_at_;
+  uint32_t workers_lost_ = 0;
+  uint64_t peers_refused_ = 0;
+};
+
+}  // namespace caravan::scheduler
+
+#endif  // CARAVAN_SCHEDULER_COORDINATOR_H_

@@ -1,0 +1,234 @@
+#include "worker/worker.h"
+
+#include <thread>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "ps/lane.h"
+#include "tests/worker/lane_cluster.h"
+#include "tests/worker/lossy_server.h"
+#include "tests/worker/simple_scheduler.h"
+#include "tests/worker/small_world.h"
+
+namespace caravan::worker {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr uint32_t kLanes = 2;
+
+// Real workers and lanes over real sockets; the scheduler is simple.
+class WorkerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto run = MakeSmallRun(folder_.path());
+    ASSERT_TRUE(run.ok()) << run.status();
+    run_ = *std::move(run);
+  }
+
+  // After run_ is as the test wants it.
+  void Prepare() {
+    routing_.set_epoch(1);
+    for (const uint32_t lane : net::ShardLanes(run_.job().cluster().shards(), kLanes)) {
+      routing_.add_shard_lanes(lane);
+    }
+    for (uint32_t lane = 0; lane < kLanes; ++lane) {
+      routing_.add_lane_endpoints(fmt::format("ipc://{}/lane-{}", folder_.path(), lane));
+      auto made = ps::Lane::Create(
+          run_, {.lane = LaneId{lane},
+                 .lanes_total = kLanes,
+                 .run_id = run_.run_id(),
+                 .data_directory = fmt::format("{}/rows-{}", folder_.path(), lane)});
+      ASSERT_TRUE(made.ok()) << made.status();
+      lanes_.push_back(*std::move(made));
+    }
+    scheduler_ = std::make_unique<SimpleScheduler>(run_, routing_);
+  }
+
+  void Serve(Faults faults) {
+    for (uint32_t lane = 0; lane < kLanes; ++lane, ++faults.seed) {
+      servers_.push_back(std::make_unique<LossyServer>(
+          context_, routing_.lane_endpoints(static_cast<int>(lane)),
+          [this, lane](const net::Message& request) {
+            ++lane_requests_;
+            return lanes_[lane]->Handle(request);
+          },
+          faults));
+      ASSERT_TRUE(servers_.back()->bind_status().ok()) << servers_.back()->bind_status();
+    }
+    servers_.push_back(std::make_unique<LossyServer>(
+        context_, Endpoint(),
+        [this](const net::Message& request) { return scheduler_->Handle(request); }, faults));
+    ASSERT_TRUE(servers_.back()->bind_status().ok()) << servers_.back()->bind_status();
+  }
+  void Stop() {
+    for (const auto& server : servers_) faults_made_ += server->faults_made();
+    servers_.clear();
+  }
+
+  std::string Endpoint() const { return fmt::format("ipc://{}/scheduler", folder_.path()); }
+  absl::Status Work(const std::atomic<bool>* stop = nullptr) {
+    return RunWorker({.scheduler = Endpoint(), .version = "test", .stop = stop});
+  }
+
+  net::Reply AskLane(uint32_t lane, net::Header header) {
+    header.set_run_id(run_.run_id());
+    header.set_routing_epoch(1);
+    return *net::ParseReply(lanes_[lane]->Handle(net::MakeMessage(header)));
+  }
+
+  // Every shard applied every training sample of every epoch once.
+  void ExpectLedger() {
+    const uint64_t samples = SamplesOf(run_, "train");
+    ASSERT_GT(samples, 500U);
+    for (uint32_t epoch = 0; epoch < run_.job().training().epochs(); ++epoch) {
+      for (uint32_t lane = 0; lane < kLanes; ++lane) {
+        net::Header header;
+        header.mutable_ledger_query()->set_epoch(epoch);
+        const net::Reply reply = AskLane(lane, header);
+        ASSERT_EQ(reply.ledger().shards_size(), 16 / kLanes) << reply.message();
+        for (const uint64_t counted : reply.ledger().samples()) EXPECT_EQ(counted, samples);
+      }
+    }
+  }
+
+  void ExpectEvaluation() {
+    uint64_t samples = 0;
+    for (const auto& [place, cell] : scheduler_->cells) samples += cell.samples();
+    EXPECT_EQ(samples, SamplesOf(run_, "valid") * 2);
+  }
+
+  // All dense parameters, as the lanes hold them.
+  std::string DenseBytes() {
+    std::string bytes;
+    const LaneMap map = *LaneMap::Create(
+        run_.model(), net::ShardLanes(run_.job().cluster().shards(), kLanes), kLanes);
+    for (uint32_t lane = 0; lane < kLanes; ++lane) {
+      net::Header header;
+      header.set_run_id(run_.run_id());
+      header.set_routing_epoch(1);
+      net::Pull& pull = *header.mutable_pull();
+      for (size_t i = 0; i < map.LaneChunks(lane).size(); ++i) pull.add_chunk_versions(0);
+      net::Message request = net::MakeMessage(header);
+      request.frames.emplace_back();
+      const net::Message answer = lanes_[lane]->Handle(request);
+      if (answer.frames.size() > 2) bytes += answer.frames[2].to_string();
+    }
+    return bytes;
+  }
+
+  TemporaryFolder folder_;
+  conf::RunSpec run_;
+  net::Routing routing_;
+  net::Context context_;
+  std::vector<std::unique_ptr<ps::Lane>> lanes_;
+  std::unique_ptr<SimpleScheduler> scheduler_;
+  std::vector<std::unique_ptr<LossyServer>> servers_;
+  std::atomic<uint32_t> lane_requests_ = 0;
+  uint32_t faults_made_ = 0;
+};
+
+TEST_F(WorkerTest, TwoWorkersTrainEverySampleOnce) {
+  Prepare();
+  scheduler_->routing_after = 3;
+  Serve({});
+  absl::Status other;
+  std::thread thread([&] { other = Work(); });
+  EXPECT_EQ(Work(), absl::OkStatus());
+  thread.join();
+  EXPECT_EQ(other, absl::OkStatus());
+  Stop();
+  EXPECT_TRUE(scheduler_->done);
+  EXPECT_EQ(scheduler_->workers.size(), 2U);
+  EXPECT_LE(scheduler_->samples_told, SamplesOf(run_, "train") * 2);
+  ExpectLedger();
+  ExpectEvaluation();
+}
+
+TEST_F(WorkerTest, ExactlyOnceWhateverGetsLostAndWhoeverLeaves) {
+  Prepare();
+  scheduler_->lease_lasts = Millis{150};
+  Serve({.seed = 3, .lost_requests = 20, .lost_answers = 20, .twice = 20, .late = 20});
+  std::atomic<bool> stop = false;
+  absl::Status left;
+  absl::Status other;
+  std::thread leaver([&] { left = Work(&stop); });
+  std::thread thread([&] { other = Work(); });
+  std::thread signal([&] {
+    while (lane_requests_ < 100) std::this_thread::yield();  // in the midst of it
+    stop = true;
+  });
+  EXPECT_EQ(Work(), absl::OkStatus());
+  for (std::thread* t : {&leaver, &thread, &signal}) t->join();
+  EXPECT_EQ(left, absl::OkStatus());
+  EXPECT_EQ(other, absl::OkStatus());
+  Stop();
+  EXPECT_GT(faults_made_, 20U);
+  EXPECT_GT(scheduler_->leases_taken_away, 0U);
+  ExpectLedger();
+  ExpectEvaluation();
+}
+
+TEST_F(WorkerTest, OneWorkerInTurnsGivesTheSameBitsAgain) {
+  run_.mutable_job()->mutable_training()->set_consistency(conf::SYNC);
+  std::string first;
+  for (int round = 0; round < 2; ++round) {
+    lanes_.clear();
+    routing_.Clear();
+    Prepare();
+    const std::string initial = DenseBytes();
+    Serve({});
+    EXPECT_EQ(Work(), absl::OkStatus());
+    Stop();
+    ExpectLedger();
+    const std::string trained = DenseBytes();
+    EXPECT_GT(trained.size(), 1000U);
+    EXPECT_NE(trained, initial);
+    if (round == 0) first = trained;
+    EXPECT_EQ(trained, first);
+  }
+}
+
+TEST_F(WorkerTest, TakenForDeadItJoinsAnew) {
+  Prepare();
+  scheduler_->forgets_after = 3;
+  scheduler_->lease_lasts = Millis{100};
+  Serve({});
+  EXPECT_EQ(Work(), absl::OkStatus());
+  Stop();
+  EXPECT_EQ(scheduler_->forgets_after, 0U);
+  EXPECT_TRUE(scheduler_->done);
+  ExpectLedger();
+}
+
+TEST_F(WorkerTest, ARefusalSaysWhy) {
+  Prepare();
+  scheduler_->refuses = "this is job b, you have job a";
+  Serve({});
+  const absl::Status status = Work();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("you have job a"));
+}
+
+TEST_F(WorkerTest, AnotherModelIsRefusedByName) {
+  run_.mutable_model()->mutable_tensors(0)->set_name("another");
+  Prepare();
+  Serve({});
+  const absl::Status status = Work();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("builds another 'm2m'"));
+}
+
+TEST_F(WorkerTest, GivesUpOnASchedulerThatIsGone) {
+  run_.mutable_job()->mutable_worker()->set_give_up_after_ms(300);
+  Prepare();
+  scheduler_->is_silent = true;
+  Serve({});
+  const absl::Status status = Work();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDeadlineExceeded);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(Endpoint()));
+}
+
+}  // namespace
+}  // namespace caravan::worker
