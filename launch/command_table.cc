@@ -10,6 +10,8 @@ constexpr const Command* kCommands[] = {
     &kEvaluateCommand,
     &kPredictCommand,
     &kBenchModelCommand,
+    &kBenchServerCommand,
+    &kServerCommand,
     &kWorkerCommand,
 };
 

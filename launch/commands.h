@@ -41,6 +41,8 @@ extern const Command kImportCommand;
 extern const Command kInspectCommand;
 extern const Command kPredictCommand;
 extern const Command kTrainCommand;
+extern const Command kBenchServerCommand;
+extern const Command kServerCommand;
 extern const Command kWorkerCommand;
 
 // All commands, in the order in which help lists them.
