@@ -12,6 +12,8 @@ constexpr const Command* kCommands[] = {
     &kBenchModelCommand,
     &kBenchServerCommand,
     &kServerCommand,
+    &kStatusCommand,
+    &kSchedulerCommand,
     &kWorkerCommand,
 };
 

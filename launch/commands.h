@@ -41,6 +41,8 @@ extern const Command kImportCommand;
 extern const Command kInspectCommand;
 extern const Command kPredictCommand;
 extern const Command kTrainCommand;
+extern const Command kStatusCommand;
+extern const Command kSchedulerCommand;
 extern const Command kBenchServerCommand;
 extern const Command kServerCommand;
 extern const Command kWorkerCommand;
