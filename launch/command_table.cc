@@ -7,10 +7,12 @@ constexpr const Command* kCommands[] = {
     &kImportCommand,
     &kInspectCommand,
     &kTrainCommand,
+    &kStatusCommand,
     &kEvaluateCommand,
     &kPredictCommand,
     &kBenchModelCommand,
     &kBenchServerCommand,
+    &kSchedulerCommand,
     &kServerCommand,
     &kWorkerCommand,
 };

@@ -41,7 +41,9 @@ extern const Command kEvaluateCommand;
 extern const Command kImportCommand;
 extern const Command kInspectCommand;
 extern const Command kPredictCommand;
+extern const Command kSchedulerCommand;
 extern const Command kServerCommand;
+extern const Command kStatusCommand;
 extern const Command kTrainCommand;
 extern const Command kWorkerCommand;
 
