@@ -10,6 +10,7 @@ constexpr const Command* kCommands[] = {
     &kStatusCommand,
     &kEvaluateCommand,
     &kPredictCommand,
+    &kExportCommand,
     &kBenchModelCommand,
     &kBenchServerCommand,
     &kSchedulerCommand,

@@ -38,6 +38,7 @@ bool IsRole(const Command& command);
 extern const Command kBenchModelCommand;
 extern const Command kBenchServerCommand;
 extern const Command kEvaluateCommand;
+extern const Command kExportCommand;
 extern const Command kImportCommand;
 extern const Command kInspectCommand;
 extern const Command kPredictCommand;
