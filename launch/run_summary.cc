@@ -30,6 +30,9 @@ absl::Status SummariseRun(const RunDirectory& run, const conf::RunSpec& spec) {
   } else {
     return checkpoint.status();
   }
+  if (!record.ended_well) {
+    return absl::AbortedError(fmt::format("the run ended early: {}", record.end_message));
+  }
   return absl::OkStatus();
 }
 

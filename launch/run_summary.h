@@ -9,7 +9,8 @@
 namespace caravan::launch {
 
 // Writes report.html from metrics.jsonl, and prints the newest test scores and the paths of report
-// and checkpoint. OK, saying nothing, where the run ended before its scheduler wrote metrics.
+// and checkpoint. OK, saying nothing, where the run ended before its scheduler wrote metrics;
+// ABORTED where its last end was none of its own.
 absl::Status SummariseRun(const RunDirectory& run, const conf::RunSpec& spec);
 
 }  // namespace caravan::launch
