@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "conf/fingerprint.h"
+#include "data/dense_features.h"
 #include "model/onnx_builder.h"
 
 namespace caravan::launch {
@@ -102,17 +103,15 @@ Json FieldsJson(const ManifestContent& content) {
   return fields;
 }
 
-// A dense feature is named field.total_days: see data/dense_features.
 Json DenseJson(const ManifestContent& content) {
   const conf::Schema& schema = content.run.schema();
   Json features = Json::array();
   for (int i = 0; i < schema.dense_names_size(); ++i) {
     const std::string& name = schema.dense_names(i);
-    const size_t cut = name.rfind(".total_");
     Json feature = {{"name", name}};
-    if (cut != std::string::npos) {
-      feature["field"] = name.substr(0, cut);
-      feature["days"] = std::stoul(name.substr(cut + std::string(".total_").size()));
+    if (const auto parsed = data::ParseDenseName(name); parsed.ok()) {
+      feature["field"] = parsed->field;
+      feature["days"] = parsed->days;
     }
     feature["mean"] = schema.dense_means(i);
     feature["deviation"] = schema.dense_deviations(i);

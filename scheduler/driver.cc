@@ -1,5 +1,6 @@
 #include "scheduler/driver.h"
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <set>
@@ -45,8 +46,10 @@ class Driver {
                                    .start = from.queue,
                                    .first_checkpoint = from.next_checkpoint};
     *coordinator.spec.mutable_block_plan() = from.block_plan;
-    if (coordinator.splits.empty() || coordinator.splits[0].split != "train" ||
-        coordinator.splits[0].TotalSamples() == 0) {
+    const auto is_training = [](const SplitBlocks& blocks) {
+      return blocks.split == "train" && blocks.TotalSamples() > 0;
+    };
+    if (std::none_of(coordinator.splits.begin(), coordinator.splits.end(), is_training)) {
       return absl::InvalidArgumentError("the training split has no samples");
     }
     CARAVAN_ASSIGN_OR_RETURN(router_, net::RouterSocket::Bind(context_, options_.listen));
