@@ -85,10 +85,12 @@ absl::Status Lane::WriteState(const std::string& lane_directory) {
 
 absl::StatusOr<net::Message> Lane::HandleSaveCheckpoint(const net::Header& header) {
   const std::string& directory = header.save_checkpoint().directory();
-  if (saved_directory_ != directory || directory.empty()) {
+  const std::string name = LaneDirectory(options_.lane);
+  const std::string lane_directory = fmt::format("{}/{}", directory, name);
+  // A checkpoint that another lane could not write is taken away by the scheduler and tried again.
+  std::error_code error;
+  if (saved_directory_ != directory || !fs::exists(lane_directory, error)) {
     CARAVAN_RETURN_IF_ERROR(CheckCheckpointDirectory(directory));
-    const std::string name = LaneDirectory(options_.lane);
-    const std::string lane_directory = fmt::format("{}/{}", directory, name);
     if (absl::Status status = WriteState(lane_directory); !status.ok()) {
       RemoveTree(lane_directory).IgnoreError();  // the first error is the one to tell
       return status;

@@ -104,6 +104,8 @@ absl::Status RocksDb::ToStatus(const rocksdb::Status& status, std::string_view w
 
 absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::Create(const std::string& directory,
                                                          uint64_t memory_bytes) {
+  // DestroyDB takes only RocksDB's files away, and the folder with them; it wants one to be there.
+  CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
   auto log = std::make_shared<ErrorLogger>();
   const rocksdb::Options options = MakeOptions(memory_bytes, log);
   std::unique_ptr<rocksdb::DB> db;

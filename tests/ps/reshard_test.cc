@@ -177,6 +177,9 @@ TEST(CheckpointTest, ASecondRequestGetsTheSameAnswerAndACompleteOneIsLeftAlone) 
   const conf::Manifest first = lanes.Save(directory);
   const conf::Manifest second = lanes.Save(directory);
   EXPECT_EQ(first.DebugString(), second.DebugString());
+  std::filesystem::remove_all(directory);
+  std::filesystem::create_directories(directory);
+  EXPECT_TRUE(net::VerifyFiles(directory, lanes.Save(directory)).ok()) << "written anew";
   Lanes others(folder, SmallSpec(), 2);
   net::Header header = RunHeader();
   header.mutable_save_checkpoint()->set_directory(directory);
