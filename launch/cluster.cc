@@ -15,12 +15,13 @@ namespace caravan::launch {
 namespace {
 
 constexpr Millis kExitPoll{20};
+constexpr Millis kTermToTerm{500};
 constexpr Millis kTermToKill{5000};
 // A worker more is started after so long though others have not joined yet.
 constexpr Millis kWorkerStartPatience{2000};
 
-bool IsTraining(std::string_view phase) {
-  return phase == "joining" || phase == "training" || phase == "evaluating";
+bool IsEnding(std::string_view phase) {
+  return phase == "stopping" || phase == "finished" || phase == "failed";
 }
 
 }  // namespace
@@ -96,7 +97,7 @@ absl::Status Cluster::Tend(const ClusterPhase& phase, Millis now) {
     if (member.ended) {
       if (!member.restart_at.has_value() || now < *member.restart_at) continue;
       member.restart_at.reset();
-      if (IsTraining(phase.phase)) CARAVAN_RETURN_IF_ERROR(StartAnew(member));
+      if (!IsEnding(phase.phase)) CARAVAN_RETURN_IF_ERROR(StartAnew(member));
       continue;
     }
     const std::optional<ExitOfProcess> exit = member.process.Poll();
@@ -130,7 +131,7 @@ absl::Status Cluster::NoteExit(Member& member, const ExitOfProcess& exit, std::s
 }
 
 absl::Status Cluster::StartWorkers(const ClusterPhase& phase, Millis now) {
-  if (over_ || (!phase.phase.empty() && !IsTraining(phase.phase))) return absl::OkStatus();
+  if (over_ || IsEnding(phase.phase)) return absl::OkStatus();
   const uint32_t joining_max = 2 * std::max(1u, std::thread::hardware_concurrency());
   const auto may_start = [&] {
     if (workers_started_ >= options_.sizes.workers()) return false;
@@ -161,8 +162,11 @@ bool Cluster::WaitForAll(Millis wait) {
 
 void Cluster::Stop(Millis grace) {
   if (WaitForAll(grace)) return;
-  for (Member& member : members_) member.process.Terminate();
-  if (WaitForAll(kTermToKill)) return;
+  // The scheduler takes a first signal for a wish to checkpoint, a second for the end at once.
+  for (const Millis wait : {kTermToTerm, kTermToKill}) {
+    for (Member& member : members_) member.process.Terminate();
+    if (WaitForAll(wait)) return;
+  }
   for (Member& member : members_) {
     member.process.Kill();
     member.ended = true;

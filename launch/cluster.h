@@ -54,8 +54,8 @@ class Cluster {
   // True once the scheduler has ended by itself with success: the run is over.
   bool IsOver() const { return over_; }
 
-  // Waits up to `grace` for what still runs to end by itself, then SIGTERM, and SIGKILL 5 s later.
-  // None of the processes is there when it returns.
+  // Waits up to `grace` for what still runs to end by itself, then SIGTERM twice, and SIGKILL 5 s
+  // later. None of the processes is there when it returns.
   void Stop(Millis grace);
 
  private:

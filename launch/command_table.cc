@@ -7,10 +7,14 @@ constexpr const Command* kCommands[] = {
     &kImportCommand,
     &kInspectCommand,
     &kTrainCommand,
+    &kStatusCommand,
     &kEvaluateCommand,
     &kPredictCommand,
     &kExportCommand,
     &kBenchModelCommand,
+    &kBenchServerCommand,
+    &kSchedulerCommand,
+    &kServerCommand,
     &kWorkerCommand,
 };
 

@@ -36,11 +36,15 @@ struct Command {
 bool IsRole(const Command& command);
 
 extern const Command kBenchModelCommand;
+extern const Command kBenchServerCommand;
 extern const Command kEvaluateCommand;
 extern const Command kExportCommand;
 extern const Command kImportCommand;
 extern const Command kInspectCommand;
 extern const Command kPredictCommand;
+extern const Command kSchedulerCommand;
+extern const Command kServerCommand;
+extern const Command kStatusCommand;
 extern const Command kTrainCommand;
 extern const Command kWorkerCommand;
 

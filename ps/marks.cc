@@ -113,9 +113,9 @@ void Marks::Save(storage::RecordBatch& records) const {
       if (samples[i] == 0) continue;
       std::string count;
       Append(count, samples[i]);
-      records.Put(
-          storage::EncodeKey({.shard = shards_[i], .kind = storage::RecordKind::kLedger, .number = epoch}),
-          count);
+      records.Put(storage::EncodeKey(
+                      {.shard = shards_[i], .kind = storage::RecordKind::kLedger, .number = epoch}),
+                  count);
     }
   }
 }

@@ -272,7 +272,10 @@ void Coordinator::On(const CheckpointEnded& checkpoint) {
   checkpoint_in_flight_.reset();
   last_checkpoint_at_ = now_;
   last_checkpoint_status_ = checkpoint.status;
-  if (checkpoint.status.ok()) return;
+  if (checkpoint.status.ok()) {
+    actions_.push_back(CheckpointWritten{checkpoint.checkpoint});
+    return;
+  }
   changed_since_checkpoint_ = true;
   Log(true, fmt::format("checkpoint {} failed: {}; the run goes on from memory",
                         checkpoint.checkpoint, checkpoint.status.ToString()));

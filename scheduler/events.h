@@ -120,6 +120,9 @@ struct WriteCheckpoint {
   uint64_t checkpoint = 0;
   QueueSnapshot queue;
 };
+struct CheckpointWritten {
+  uint64_t checkpoint = 0;
+};
 struct EpochEnded {
   EpochSummary summary;
 };
@@ -136,8 +139,8 @@ struct LogLine {
 };
 
 using Action = std::variant<Welcome, HeartbeatAnswer, LeaseAnswer, BlockDoneAnswer, PhaseAnswer,
-                            StopAnswer, Refusal, CountLedger, WriteCheckpoint, EpochEnded,
-                            EvaluationEnded, RunEnded, LogLine>;
+                            StopAnswer, Refusal, CountLedger, WriteCheckpoint, CheckpointWritten,
+                            EpochEnded, EvaluationEnded, RunEnded, LogLine>;
 
 }  // namespace caravan::scheduler
 

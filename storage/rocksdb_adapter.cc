@@ -104,13 +104,13 @@ absl::Status RocksDb::ToStatus(const rocksdb::Status& status, std::string_view w
 
 absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::Create(const std::string& directory,
                                                          uint64_t memory_bytes) {
-  CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
   auto log = std::make_shared<ErrorLogger>();
   const rocksdb::Options options = MakeOptions(memory_bytes, log);
   std::unique_ptr<rocksdb::DB> db;
   CARAVAN_RETURN_IF_ERROR(Guard("create the database", directory, [&]() -> absl::Status {
     CARAVAN_RETURN_IF_ERROR(
         Translate(rocksdb::DestroyDB(directory, options), "clear the database", directory));
+    CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
     rocksdb::DB* opened = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(options, directory, &opened);
     db.reset(opened);

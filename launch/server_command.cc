@@ -1,0 +1,49 @@
+#include <atomic>
+#include <csignal>
+#include <string>
+
+#include "launch/commands.h"
+#include "launch/flags.h"
+#include "launch/version.h"
+#include "ps/server.h"
+
+DEFINE_string(state, "", "folder for the lanes' databases; empty: below the run's directory");
+DECLARE_uint32(lanes);            // 0: as many as the scheduler's job has
+DECLARE_uint64(job_fingerprint);  // 0: whatever job the scheduler has
+
+namespace caravan::launch {
+namespace {
+
+std::atomic<bool> stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free, "it is set by a signal");
+
+void RequestStop(int) { stop_requested = true; }
+
+absl::Status RunServerRole(const CommandLine&) {
+  if (FLAGS_scheduler.empty() || FLAGS_listen.empty()) {
+    return absl::InvalidArgumentError("--scheduler=ENDPOINT and --listen=PLACE are needed");
+  }
+  std::signal(SIGTERM, RequestStop);
+  std::signal(SIGINT, RequestStop);
+  return ps::RunServer({.scheduler = FLAGS_scheduler,
+                        .listen = FLAGS_listen,
+                        .lanes = FLAGS_lanes,
+                        .state_directory = FLAGS_state,
+                        .version = std::string(kVersion),
+                        .job_fingerprint = FLAGS_job_fingerprint,
+                        .stop = &stop_requested});
+}
+
+}  // namespace
+
+extern constexpr Command kServerCommand = {
+    .name = "server",
+    .summary = "a parameter server: serves its lanes to the workers of a scheduler's run",
+    .usage = "--scheduler=ENDPOINT --listen=FOLDER|tcp://HOST:PORT [--lanes=N] [--state=DIR]",
+    .example =
+        "caravan server --scheduler=ipc:///tmp/caravan/scheduler --listen=/tmp/caravan/server-0",
+    .flags = "scheduler listen lanes state job_fingerprint",
+    .run = RunServerRole,
+};
+
+}  // namespace caravan::launch
