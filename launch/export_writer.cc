@@ -37,16 +37,15 @@ absl::Status RemoveEarlierExport(const std::string& out) {
       return absl::ErrnoToStatus(error.value(), fmt::format("cannot remove {}/{}", out, name));
     }
   }
+  const std::string folder = fmt::format("{}/{}", out, kEmbeddings);
   std::error_code error;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(fmt::format("{}/{}", out, kEmbeddings), error)) {
+  if (!std::filesystem::exists(folder, error)) return absl::OkStatus();
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     if (entry.path().extension() == ".rows") std::filesystem::remove(entry.path(), error);
-    if (error) {
-      return absl::ErrnoToStatus(error.value(),
-                                 fmt::format("cannot remove {}", entry.path().string()));
-    }
+    if (error) break;
   }
-  return absl::OkStatus();
+  if (!error) return absl::OkStatus();
+  return absl::ErrnoToStatus(error.value(), fmt::format("cannot clear {}", folder));
 }
 
 absl::Status WriteRows(const std::string& path, TableId table, uint32_t width,
