@@ -37,8 +37,12 @@ std::string TablePath(const conf::Data& data, const std::string& file) {
 class ImportRun {
  public:
   ImportRun(const conf::Job& job, const std::string& out_directory,
-            const std::function<void(const ImportProgress&)>& progress)
-      : data_(job.data()), name_(job.name()), out_(out_directory), progress_(progress) {}
+            const std::function<void(const ImportProgress&)>& progress, uint64_t sample_file_bytes)
+      : data_(job.data()),
+        name_(job.name()),
+        out_(out_directory),
+        progress_(progress),
+        sample_file_bytes_(sample_file_bytes) {}
 
   absl::StatusOr<ImportReport> Run() {
     const auto begin = std::chrono::steady_clock::now();
@@ -72,6 +76,7 @@ class ImportRun {
   const std::string& name_;
   const std::string& out_;
   const std::function<void(const ImportProgress&)>& progress_;
+  const uint64_t sample_file_bytes_;
 
   DailyLayout layout_;
   AttributeTable entities_;
@@ -202,7 +207,7 @@ absl::Status ImportRun::WriteSplits() {
       part_bytes.push_back(SampleFileBytes(report_.schema, shares[split]));
     }
     conf::SplitSchema& out = *report_.schema.mutable_splits(static_cast<int>(split));
-    for (const PartRange& range : PlanFiles(part_bytes, kSampleFileBytes)) {
+    for (const PartRange& range : PlanFiles(part_bytes, sample_file_bytes_)) {
       SampleFileBuilder builder({.schema = report_.schema,
                                  .layout = layout_,
                                  .rule = rule,
@@ -239,8 +244,9 @@ absl::Status ImportRun::WriteSampleFile(const SampleFile& file, const std::strin
 }  // namespace
 
 absl::StatusOr<ImportReport> Import(const conf::Job& job, const std::string& out_directory,
-                                    const std::function<void(const ImportProgress&)>& progress) {
-  return ImportRun(job, out_directory, progress).Run();
+                                    const std::function<void(const ImportProgress&)>& progress,
+                                    uint64_t sample_file_bytes) {
+  return ImportRun(job, out_directory, progress, sample_file_bytes).Run();
 }
 
 }  // namespace caravan::data

@@ -19,6 +19,9 @@
 
 namespace caravan::data {
 
+// What a sample file holds in a reader's memory at most, about, as far as parts are small enough.
+inline constexpr uint64_t kSampleFileBytes = uint64_t{32} << 20;
+
 struct ImportProgress {
   enum class Stage { kRead, kLearn, kWrite };
   Stage stage = Stage::kRead;
@@ -43,7 +46,8 @@ struct ImportReport {
 // input is INVALID_ARGUMENT or NOT_FOUND and names file, line and column; a damaged compressed file
 // is DATA_LOSS.
 absl::StatusOr<ImportReport> Import(const conf::Job& job, const std::string& out_directory,
-                                    const std::function<void(const ImportProgress&)>& progress);
+                                    const std::function<void(const ImportProgress&)>& progress,
+                                    uint64_t sample_file_bytes = kSampleFileBytes);
 
 }  // namespace caravan::data
 

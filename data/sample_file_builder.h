@@ -21,9 +21,6 @@
 
 namespace caravan::data {
 
-// What a sample file holds in a reader's memory at most, about. Bytes.
-inline constexpr uint64_t kSampleFileBytes = uint64_t{32} << 20;
-
 // A reader's memory for `share`, about. Bytes.
 uint64_t SampleFileBytes(const conf::Schema& schema, const SchemaLearner::Share& share);
 

@@ -7,13 +7,14 @@ constexpr const Command* kCommands[] = {
     &kImportCommand,
     &kInspectCommand,
     &kTrainCommand,
+    &kStatusCommand,
     &kEvaluateCommand,
     &kPredictCommand,
+    &kExportCommand,
     &kBenchModelCommand,
     &kBenchServerCommand,
-    &kServerCommand,
-    &kStatusCommand,
     &kSchedulerCommand,
+    &kServerCommand,
     &kWorkerCommand,
 };
 

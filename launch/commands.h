@@ -36,15 +36,16 @@ struct Command {
 bool IsRole(const Command& command);
 
 extern const Command kBenchModelCommand;
+extern const Command kBenchServerCommand;
 extern const Command kEvaluateCommand;
+extern const Command kExportCommand;
 extern const Command kImportCommand;
 extern const Command kInspectCommand;
 extern const Command kPredictCommand;
-extern const Command kTrainCommand;
-extern const Command kStatusCommand;
 extern const Command kSchedulerCommand;
-extern const Command kBenchServerCommand;
 extern const Command kServerCommand;
+extern const Command kStatusCommand;
+extern const Command kTrainCommand;
 extern const Command kWorkerCommand;
 
 // All commands, in the order in which help lists them.

@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 #include <glog/logging.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
 #include "base/status_macros.h"
+#include "launch/score_table.h"
 
 namespace caravan::launch {
 namespace {
@@ -27,10 +28,6 @@ std::string Text(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Json Number(const std::optional<double>& value) {
-  return value.has_value() ? Json(*value) : Json();
-}
-
 std::vector<double> TaskLosses(const scheduler::TrainingSums& sums) {
   std::vector<double> losses = sums.task_loss_sums;
   for (double& loss : losses) loss /= static_cast<double>(std::max<uint64_t>(sums.samples, 1));
@@ -38,30 +35,6 @@ std::vector<double> TaskLosses(const scheduler::TrainingSums& sums) {
 }
 
 }  // namespace
-
-model::Metrics MetricsOf(const conf::RunSpec& spec, const scheduler::Evaluation& evaluation) {
-  std::vector<model::GraphTask> tasks(static_cast<size_t>(spec.job().data().tasks_size()));
-  for (size_t i = 0; i < tasks.size(); ++i) {
-    tasks[i].name = spec.job().data().tasks(static_cast<int>(i)).name();
-    tasks[i].loss = spec.job().data().tasks(static_cast<int>(i)).loss();
-  }
-  model::Metrics metrics(tasks, static_cast<uint32_t>(spec.schema().scenarios_size()));
-  for (const net::CellSums& sums : evaluation.cells) {
-    if (sums.task() >= metrics.tasks() || sums.scenario() >= metrics.scenarios()) {
-      LOG(WARNING) << "evaluation split=" << evaluation.split << " has a cell of task "
-                   << sums.task() << ", scenario " << sums.scenario() << ", which is not there";
-      continue;
-    }
-    metrics.cell(sums.task(), sums.scenario())
-        .Merge({.samples = sums.samples(),
-                .absolute_error = sums.absolute_error(),
-                .label = sums.label(),
-                .smape = sums.smape(),
-                .loss = sums.loss(),
-                .deviance = sums.deviance()});
-  }
-  return metrics;
-}
 
 absl::StatusOr<std::unique_ptr<MetricsWriter>> MetricsWriter::Open(const RunDirectory& run,
                                                                    const conf::RunSpec& spec) {
@@ -141,30 +114,14 @@ void MetricsWriter::OnEpoch(const scheduler::EpochSummary& epoch) {
 }
 
 void MetricsWriter::OnEvaluation(const scheduler::Evaluation& evaluation) {
-  const model::Metrics metrics = MetricsOf(spec_, evaluation);
-  const model::Overall overall = metrics.ComputeOverall();
-  Json cells = Json::array();
-  for (uint32_t task = 0; task < metrics.tasks(); ++task) {
-    for (uint32_t scenario = 0; scenario < metrics.scenarios(); ++scenario) {
-      const model::Figures figures = model::FiguresOf(metrics.cell(task, scenario));
-      cells.push_back({{"task", spec_.job().data().tasks(static_cast<int>(task)).name()},
-                       {"scenario", spec_.schema().scenarios(static_cast<int>(scenario))},
-                       {"nmae", Number(figures.nmae)},
-                       {"smape", Number(figures.smape)},
-                       {"loss", Number(figures.loss)},
-                       {"deviance", Number(figures.deviance)},
-                       {"samples", metrics.cell(task, scenario).samples}});
-    }
-  }
-  WriteLine(Text({{"kind", "evaluation"},
-                  {"time", SecondsSince1970()},
-                  {"split", evaluation.split},
-                  {"epoch", evaluation.epoch},
-                  {"samples", evaluation.samples},
-                  {"seconds", evaluation.seconds},
-                  {"overall", {{"nmae", Number(overall.nmae)}, {"smape", Number(overall.smape)}}},
-                  {"cells", cells}}));
+  const ScoreTable table = MakeScoreTable(spec_.schema(), evaluation.cells);
+  Json line = {{"kind", "evaluation"},          {"time", SecondsSince1970()},
+               {"split", evaluation.split},     {"epoch", evaluation.epoch},
+               {"samples", evaluation.samples}, {"seconds", evaluation.seconds}};
+  line.update(Json::parse(ScoreJson(table), nullptr, /*allow_exceptions=*/false));
+  WriteLine(Text(line));
   std::vector<std::pair<std::string, double>> values;
+  const model::Overall& overall = table.overall;
   if (overall.nmae.has_value()) values.emplace_back(evaluation.split + "/nmae", *overall.nmae);
   if (overall.smape.has_value()) values.emplace_back(evaluation.split + "/smape", *overall.smape);
   WriteEvents(evaluation.epoch + 1, values);

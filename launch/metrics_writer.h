@@ -8,7 +8,7 @@
 //   epoch       epoch, seconds, samples, batches, loss, task_losses, staleness, ledger (by shard),
 //               ledger_expected
 //   evaluation  split, epoch, samples, seconds, overall {nmae, smape},
-//               cells [{task, scenario, nmae, smape, loss, deviance, samples}]
+//               cells [{task, scenario, nmae, smape, samples, loss, deviance}]
 //   checkpoint  directory, seconds
 //   end         ok, message
 //
@@ -26,7 +26,6 @@
 #include "conf/run_spec.pb.h"
 #include "launch/run_directory.h"
 #include "launch/tensorboard_writer.h"
-#include "model/metrics.h"
 #include "scheduler/observer.h"
 
 namespace caravan::launch {
@@ -59,9 +58,6 @@ class MetricsWriter final : public scheduler::Observer {
   std::unique_ptr<TensorboardWriter> events_;
   bool told_ = false;
 };
-
-// The cells of an evaluation as a table, to compute figures from.
-model::Metrics MetricsOf(const conf::RunSpec& spec, const scheduler::Evaluation& evaluation);
 
 }  // namespace caravan::launch
 

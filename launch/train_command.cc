@@ -48,7 +48,8 @@ absl::Status RunTrain(const CommandLine& line) {
   }
   CARAVAN_ASSIGN_OR_RETURN(const RunLock lock, RunLock::Take(run));
   const SystemClock clock;
-  const std::unique_ptr<ProgressPrinter> printer = MakeProgressPrinter(std::filesystem::path(run.path()).filename().string(), clock);
+  const std::unique_ptr<ProgressPrinter> printer =
+      MakeProgressPrinter(std::filesystem::path(run.path()).filename().string(), clock);
   const auto note = [&](const std::string& text, bool keep) { printer->Note(text, keep); };
   CARAVAN_ASSIGN_OR_RETURN(const conf::RunSpec spec,
                            PrepareRun({.job_path = FLAGS_job,

@@ -7,9 +7,13 @@
 
 namespace caravan::model {
 
+// As the larger of z and slope * z, for slope <= 1: without a branch, which would be mispredicted.
 template <typename T>
 void LeakyRelu(T slope, std::span<T> values) {
-  for (T& value : values) value = value > T{0} ? value : slope * value;
+  for (T& value : values) {
+    const T below = slope * value;
+    value = value > below ? value : below;
+  }
 }
 
 // gradient: of y, turned into that of z. The sign of y is that of z as long as slope >= 0.

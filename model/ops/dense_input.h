@@ -13,6 +13,7 @@ class DenseInput final : public TypedOp<DenseInput> {
  public:
   using TypedOp::TypedOp;
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>

@@ -28,6 +28,7 @@ class ExpertMixture final : public TypedOp<ExpertMixture> {
   const MixtureSizes& sizes() const { return sizes_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   uint64_t SavedElements(uint32_t batch) const override;
   uint64_t ScratchElements(uint32_t batch) const override;
   template <typename T>

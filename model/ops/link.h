@@ -21,6 +21,7 @@ class Link final : public TypedOp<Link> {
   const std::vector<LinkKind>& kinds() const { return kinds_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>

@@ -13,6 +13,7 @@ class MeanPool final : public TypedOp<MeanPool> {
  public:
   MeanPool(std::string name, ValueId input, ValueId output, uint32_t rows, uint32_t width);
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>

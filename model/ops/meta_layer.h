@@ -40,6 +40,7 @@ class MetaLayer final : public TypedOp<MetaLayer> {
   const std::vector<MetaWeights>& groups() const { return groups_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   uint64_t ScratchElements(uint32_t batch) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;

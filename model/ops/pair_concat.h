@@ -16,6 +16,7 @@ class PairConcat final : public TypedOp<PairConcat> {
   PairConcat(std::string name, ValueId experts, ValueId tasks, ValueId output,
              uint32_t expert_count, uint32_t task_count, uint32_t width);
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>

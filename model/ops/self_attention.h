@@ -37,6 +37,7 @@ class SelfAttention final : public TypedOp<SelfAttention> {
   const AttentionSizes& sizes() const { return sizes_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   uint64_t SavedElements(uint32_t batch) const override;
   uint64_t ScratchElements(uint32_t batch) const override;
   template <typename T>

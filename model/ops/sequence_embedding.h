@@ -21,6 +21,7 @@ class SequenceEmbedding final : public TypedOp<SequenceEmbedding> {
   ParameterId position() const { return position_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>

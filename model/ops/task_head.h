@@ -24,6 +24,7 @@ class TaskHead final : public TypedOp<TaskHead> {
   uint32_t width() const { return width_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>

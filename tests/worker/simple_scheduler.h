@@ -53,7 +53,8 @@ class SimpleScheduler {
     if (header->has_heartbeat()) {
       samples_told += header->heartbeat().samples();
       reply.mutable_heartbeat();
-      if (header->routing_epoch() == 0 && routing_after > 0 && --routing_after == 0) {
+      routing_after -= routing_after > 0 ? 1 : 0;
+      if (header->routing_epoch() == 0 && routing_after == 0) {
         *reply.mutable_heartbeat()->mutable_routing() = routing_;
       }
     } else if (header->has_lease_request()) {

@@ -5,11 +5,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ps/checkpoint_reader.h"
 #include "ps/lane.h"
 #include "tests/worker/lane_cluster.h"
 #include "tests/worker/lossy_server.h"
 #include "tests/worker/simple_scheduler.h"
 #include "tests/worker/small_world.h"
+#include "worker/local_evaluation.h"
+#include "worker/ps_client.h"
 
 namespace caravan::worker {
 namespace {
@@ -188,6 +191,61 @@ TEST_F(WorkerTest, OneWorkerInTurnsGivesTheSameBitsAgain) {
     if (round == 0) first = trained;
     EXPECT_EQ(trained, first);
   }
+}
+
+// The first values, as a checkpoint reader gives them.
+class InitialSource final : public ParameterSource {
+ public:
+  explicit InitialSource(const conf::RunSpec& run)
+      : reader_(ps::InitialState(run.model(), run.job().training().seed())) {}
+  absl::Status Pull(const TableKeys& keys, Parameters& parameters) override {
+    parameters.dense = *reader_->Dense();
+    parameters.rows.resize(keys.size());
+    for (uint32_t table = 0; table < keys.size(); ++table) {
+      const absl::Status status =
+          reader_->Rows(TableId{table}, keys[table], parameters.rows[table]);
+      if (!status.ok()) return status;
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  std::unique_ptr<ps::CheckpointReader> reader_;
+};
+
+TEST_F(WorkerTest, LocalEvaluationSeesEverySampleAndTheServersValues) {
+  Prepare();
+  Serve({});
+  const auto client = *net::RequestClient::Connect(
+      context_, {routing_.lane_endpoints(0), routing_.lane_endpoints(1)},
+      {.run_id = run_.run_id(), .sender = 5});
+  client->SetRun(run_.run_id(), 1);
+  const LaneMap map = *LaneMap::Create(
+      run_.model(), net::ShardLanes(run_.job().cluster().shards(), kLanes), kLanes);
+  PsClient servers(client.get(), &map, Millis{5000});
+  InitialSource initial(run_);
+  const SplitOfRun split{.run = &run_, .data_directory = run_.data_directory(), .split = "test"};
+  const auto by_servers = EvaluateSplit(split, servers);
+  const auto by_initial = EvaluateSplit(split, initial);
+  ASSERT_TRUE(by_servers.ok()) << by_servers.status();
+  ASSERT_TRUE(by_initial.ok()) << by_initial.status();
+  uint64_t samples = 0;
+  for (uint32_t scenario = 0; scenario < 3; ++scenario) {
+    const model::CellSums& cell = by_servers->cell(0, scenario);
+    samples += cell.samples;
+    EXPECT_GT(cell.absolute_error, 0);
+    EXPECT_EQ(cell.absolute_error, by_initial->cell(0, scenario).absolute_error);
+    EXPECT_EQ(cell.loss, by_initial->cell(0, scenario).loss);
+  }
+  EXPECT_EQ(samples, SamplesOf(run_, "test"));
+}
+
+TEST_F(WorkerTest, LocalEvaluationNamesTheSplitsThereAre) {
+  InitialSource initial(run_);
+  const auto metrics = EvaluateSplit(
+      {.run = &run_, .data_directory = run_.data_directory(), .split = "tets"}, initial);
+  EXPECT_EQ(metrics.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(metrics.status().message()), HasSubstr("it has: train, valid, test"));
 }
 
 TEST_F(WorkerTest, TakenForDeadItJoinsAnew) {

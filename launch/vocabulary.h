@@ -1,0 +1,20 @@
+// The keys of every value that a data set's fields can take: what an export holds rows for.
+#ifndef CARAVAN_LAUNCH_VOCABULARY_H_
+#define CARAVAN_LAUNCH_VOCABULARY_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/ids.h"
+#include "conf/schema.pb.h"
+
+namespace caravan::launch {
+
+// Keys of a table's fields, ascending; none for a group without fields. INVALID_ARGUMENT names two
+// fields whose keys overlap.
+absl::StatusOr<std::vector<uint64_t>> VocabularyKeys(const conf::Schema& schema, TableId table);
+
+}  // namespace caravan::launch
+
+#endif  // CARAVAN_LAUNCH_VOCABULARY_H_

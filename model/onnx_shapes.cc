@@ -1,0 +1,38 @@
+#include "model/onnx_shapes.h"
+
+#include <utility>
+
+namespace caravan::model {
+
+std::vector<int64_t> OnnxShape(const OnnxEmitter& emitter, ValueId id) {
+  const Value& value = emitter.graph().value(id);
+  std::vector<int64_t> shape;
+  if (value.per_sample) shape.push_back(-1);
+  shape.insert(shape.end(), value.shape.begin(), value.shape.end());
+  return shape;
+}
+
+std::string OnnxReshape(OnnxEmitter& emitter, const std::string& tensor, std::vector<int64_t> shape,
+                        const std::string& hint) {
+  return emitter.Node("Reshape", {tensor, emitter.Integers(std::move(shape))}, {}, hint);
+}
+
+void OnnxReshapeTo(OnnxEmitter& emitter, ValueId output, const std::string& tensor) {
+  emitter.NodeTo(output, "Reshape", {tensor, emitter.Integers(OnnxShape(emitter, output))}, {});
+}
+
+std::string OnnxGroup(OnnxEmitter& emitter, const std::string& tensor, int64_t group, int64_t rows,
+                      int64_t width, const std::string& hint) {
+  const std::string picked = emitter.Node("Gather", {tensor, emitter.Integers({group})},
+                                          {{"axis", int64_t{1}}}, hint + ".group");
+  return OnnxReshape(emitter, picked, {-1, rows, width}, hint + ".rows");
+}
+
+std::string OnnxLinear(OnnxEmitter& emitter, const std::string& x, ParameterId weight,
+                       std::optional<ParameterId> bias, const std::string& hint) {
+  std::vector<std::string> inputs = {x, emitter.ParameterName(weight)};
+  if (bias.has_value()) inputs.push_back(emitter.ParameterName(*bias));
+  return emitter.Node("Gemm", std::move(inputs), {{"transB", int64_t{1}}}, hint);
+}
+
+}  // namespace caravan::model
