@@ -26,11 +26,11 @@ struct QueueSnapshot {
 struct Hello {
   net::Role role = net::WORKER;
   uint64_t incarnation = 0;
-  std::string version;
+  std::string version = {};
   uint64_t job_fingerprint = 0;    // 0: takes the scheduler's
   uint64_t model_fingerprint = 0;  // 0: takes the scheduler's
-  std::vector<std::string> lane_endpoints;
-  std::string host;
+  std::vector<std::string> lane_endpoints = {};
+  std::string host = {};
   uint32_t pid = 0;
 };
 struct Heartbeat {
@@ -52,7 +52,7 @@ struct BlockDone {
   uint32_t epoch = 0;
   uint32_t block = 0;
   uint64_t samples = 0;
-  std::vector<net::CellSums> cells;
+  std::vector<net::CellSums> cells = {};
 };
 struct PhaseRequest {
   uint64_t incarnation = 0;
