@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include <filesystem>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -38,6 +39,7 @@ class WorkerTest : public ::testing::Test {
     }
     for (uint32_t lane = 0; lane < kLanes; ++lane) {
       routing_.add_lane_endpoints(fmt::format("ipc://{}/lane-{}", folder_.path(), lane));
+      std::filesystem::create_directories(fmt::format("{}/rows-{}", folder_.path(), lane));
       auto made = ps::Lane::Create(
           run_, {.lane = LaneId{lane},
                  .lanes_total = kLanes,
