@@ -31,6 +31,11 @@ CsvReader::CsvReader(std::string path, std::unique_ptr<ByteSource> source)
 
 absl::StatusOr<CsvReader> CsvReader::Open(const std::string& path) {
   CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<ByteSource> source, ByteSource::Open(path));
+  return FromSource(path, std::move(source));
+}
+
+absl::StatusOr<CsvReader> CsvReader::FromSource(const std::string& path,
+                                                std::unique_ptr<ByteSource> source) {
   CsvReader reader(path, std::move(source));
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
   if (reader.Fill() &&

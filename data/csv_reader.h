@@ -25,6 +25,9 @@ class CsvReader {
  public:
   // Reads the header too. INVALID_ARGUMENT for an empty file or a column named twice.
   static absl::StatusOr<CsvReader> Open(const std::string& path);
+  // The same for bytes from elsewhere; errors call them `path`.
+  static absl::StatusOr<CsvReader> FromSource(const std::string& path,
+                                              std::unique_ptr<ByteSource> source);
 
   const std::vector<std::string>& columns() const { return columns_; }
   // NOT_FOUND names the columns that there are.
