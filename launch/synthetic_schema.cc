@@ -35,7 +35,7 @@ conf::Schema SyntheticSchema(const conf::Data& data) {
   schema.set_horizon_days(data.horizon_days());
   for (uint32_t i = 0; i < kScenarios; ++i) schema.add_scenarios(fmt::format("scenario{}", i));
 
-  AddField(schema, "scenario", conf::SCENARIO, data.scenario_column(), kScenarios);
+  AddField(schema, "scenario", conf::SCENARIO, "id", kScenarios);
   const auto add = [&](const auto& columns, std::string_view name, conf::FieldGroup group,
                        uint32_t values) {
     for (const std::string& column : columns) AddField(schema, name, group, column, values);

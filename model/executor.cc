@@ -80,6 +80,10 @@ class ThreadedExecutor final : public Executor {
                                  std::span<const std::span<float>> row_gradients) override {
     CHECK_EQ(dense_gradient.size(), graph_.parameter_elements());
     CHECK_EQ(row_gradients.size(), graph_.tables().size());
+    for (size_t t = 0; t < row_gradients.size(); ++t) {
+      CHECK_EQ(row_gradients[t].size(), input.rows[t].size()) << graph_.tables()[t].name();
+      if (parts_.size() > 1) CHECK_LE(row_gradients[t].size(), parts_[1]->rows[t].size());
+    }
     backward_ = true;
     dense_gradient_ = dense_gradient;
     row_gradients_ = row_gradients;

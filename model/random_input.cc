@@ -1,5 +1,8 @@
 #include "model/random_input.h"
 
+#include <type_traits>
+#include <utility>
+
 #include "base/hash.h"
 #include "base/initial_value.h"
 #include "base/random.h"
@@ -40,8 +43,12 @@ std::vector<float> InitialParameters(const Graph& graph, uint64_t seed) {
 template <typename T>
 RandomInput<T>::RandomInput(const Graph& graph, const RandomInputOptions& options)
     : batch(options.batch) {
-  const std::vector<float> initial = InitialParameters(graph, options.seed);
-  dense_parameters.assign(initial.begin(), initial.end());
+  std::vector<float> initial = InitialParameters(graph, options.seed);
+  if constexpr (std::is_same_v<T, float>) {
+    dense_parameters = std::move(initial);
+  } else {
+    dense_parameters.assign(initial.begin(), initial.end());
+  }
   for (uint32_t table = 0; table < graph.tables().size(); ++table) {
     const conf::TableSpec& spec = graph.tables()[table];
     std::vector<T>& values = rows.emplace_back();

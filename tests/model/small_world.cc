@@ -151,8 +151,8 @@ void ExpectGradientsMatch(const Graph& graph, uint32_t batch) {
 
   // Differences of a large loss would be lost in its rounding.
   ASSERT_LT(std::abs(LossOf(graph, runner, view)), 1e3);
-  // A gradient that is zero throughout would match a net that ignores the parameter. (A bias before a
-  // softmax can be without effect: it moves all its inputs alike.)
+  // A gradient that is zero throughout would match a net that ignores the parameter. (A bias before
+  // a softmax can be without effect: it moves all its inputs alike.)
   for (const Parameter& parameter : graph.parameters()) {
     if (parameter.name.ends_with(".bias")) continue;
     const auto part =
