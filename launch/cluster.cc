@@ -71,6 +71,9 @@ std::vector<std::string> Cluster::Arguments(RoleKind kind, uint32_t number) cons
       break;
     case RoleKind::kWorker:
       arguments.push_back("--scheduler=" + endpoint_);
+      if (options_.sizes.workers() > options_.turns) {
+        arguments.push_back("--turns_directory=" + socket_directory_);
+      }
       break;
   }
   return arguments;

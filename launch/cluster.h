@@ -24,6 +24,7 @@ struct ClusterOptions {
   std::string executable;  // of this program
   RunDirectory run;        // its run_spec.pb is written, log/ is there
   conf::Cluster sizes;     // servers and workers to start
+  uint32_t turns = 0;      // that workers take when there are more of them (worker/turn_gate.h)
   std::string listen;      // the scheduler's endpoint; empty: an ipc socket of its own
   bool resume = false;     // go on from the last checkpoint
   // A line for people: who ended and what came of it.

@@ -12,6 +12,7 @@
 #include "launch/child_process.h"
 #include "launch/cluster.h"
 #include "launch/scheduler_client.h"
+#include "worker/turn_gate.h"
 
 namespace caravan::launch {
 namespace {
@@ -35,6 +36,7 @@ class Training {
         Cluster::Start({.executable = executable,
                         .run = options_.run,
                         .sizes = options_.spec.job().cluster(),
+                        .turns = worker::TurnGate::Slots(options_.spec.job().worker().turns()),
                         .listen = options_.listen,
                         .resume = options_.resume,
                         .say = [this](const std::string& line) { options_.printer->Say(line); }}));

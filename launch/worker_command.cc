@@ -11,6 +11,9 @@
 
 DEFINE_uint64(job_fingerprint, 0, "join only a run of this job; 0: whatever job the scheduler has");
 
+DEFINE_string(turns_directory, "",
+              "a folder shared by the workers of this machine, which take turns at its processors");
+
 namespace caravan::launch {
 namespace {
 
@@ -31,7 +34,8 @@ absl::Status RunWorkerRole(const CommandLine&) {
   return worker::RunWorker({.scheduler = FLAGS_scheduler,
                             .version = std::string(kVersion),
                             .job_fingerprint = FLAGS_job_fingerprint,
-                            .stop = &stop_requested});
+                            .stop = &stop_requested,
+                            .turns_directory = FLAGS_turns_directory});
 }
 
 }  // namespace
@@ -39,9 +43,9 @@ absl::Status RunWorkerRole(const CommandLine&) {
 extern constexpr Command kWorkerCommand = {
     .name = "worker",
     .summary = "a worker: computes the blocks that a scheduler leases to it",
-    .usage = "--scheduler=ENDPOINT [--job_fingerprint=N]",
+    .usage = "--scheduler=ENDPOINT [--job_fingerprint=N] [--turns_directory=DIR]",
     .example = "caravan worker --scheduler=ipc:///tmp/caravan/scheduler",
-    .flags = "scheduler job_fingerprint",
+    .flags = "scheduler job_fingerprint turns_directory",
     .run = RunWorkerRole,
 };
 

@@ -114,6 +114,7 @@ absl::Status ComputeStage::Train(const BlockLease& lease, std::unique_ptr<Prepar
   }
   ++batches_pushed_;
   CARAVAN_RETURN_IF_ERROR(window_.Push(std::move(push)));
+  batch->turn = Turn();
   // In turns, nothing is fetched before all lanes have this push.
   if (in_turns_) CARAVAN_RETURN_IF_ERROR(window_.AwaitAcknowledged(window_.pushed()));
   options_.counters->SetStaleness(static_cast<double>(window_.staleness_sum()));

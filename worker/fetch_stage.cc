@@ -149,6 +149,12 @@ absl::Status FetchStage::FetchBatch(const std::shared_ptr<const BlockLease>& lea
     }
     ++batches_begun_;
   }
+  // In turns of the whole cluster (SYNC) all must pull before any pushes, turn or no turn.
+  const bool takes_turn = options_.turns != nullptr && lease->train &&
+                          options_.run->job().training().consistency() != conf::SYNC;
+  if (takes_turn) {
+    CARAVAN_ASSIGN_OR_RETURN(batch->turn, options_.turns->Take(*options_.interrupt));
+  }
   CARAVAN_RETURN_IF_ERROR(ps_client_.Pull(batch->keys.keys(), batch->split, batch->parameters));
   if (!options_.queues->fetched.Push(Fetched{lease, std::move(batch)})) return Interrupted();
   return absl::OkStatus();

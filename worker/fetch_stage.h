@@ -42,6 +42,7 @@ class FetchStage {
     net::RequestClient* scheduler = nullptr;  // peer 0: the scheduler
     net::RequestClient* lanes = nullptr;
     const Interrupt* interrupt = nullptr;
+    TurnGate* turns = nullptr;  // null: there are none to take
     StageQueues* queues = nullptr;
   };
   explicit FetchStage(const Options& options);

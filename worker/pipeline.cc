@@ -31,6 +31,12 @@ absl::StatusOr<std::unique_ptr<Pipeline>> Pipeline::Create(net::Context& context
   CARAVAN_RETURN_IF_ERROR(pipeline->Connect(context, pipeline->fetch_clients_, true));
   CARAVAN_RETURN_IF_ERROR(pipeline->Connect(context, pipeline->compute_clients_, true));
   CARAVAN_RETURN_IF_ERROR(pipeline->Connect(context, pipeline->heartbeat_clients_, false));
+  if (!options.turns_directory.empty()) {
+    CARAVAN_ASSIGN_OR_RETURN(
+        pipeline->turns_,
+        TurnGate::Open(options.turns_directory,
+                       TurnGate::Slots(options.run->job().worker().turns()), options.incarnation));
+  }
   return pipeline;
 }
 
@@ -81,6 +87,7 @@ void Pipeline::RunFetchStage() {
                     .scheduler = fetch_clients_.scheduler.get(),
                     .lanes = fetch_clients_.lanes.get(),
                     .interrupt = &interrupt_,
+                    .turns = turns_.get(),
                     .queues = &queues_});
   if (const absl::Status status = stage.Run(); !status.ok()) return Leave(status);
   // The run is done, but what was fetched is still to be computed and reported.

@@ -35,6 +35,7 @@ class Pipeline {
     const model::Graph* graph = nullptr;
     model::Executor* executor = nullptr;
     const std::atomic<bool>* stop = nullptr;
+    std::string turns_directory;  // empty: no turns are taken
   };
   static absl::StatusOr<std::unique_ptr<Pipeline>> Create(net::Context& context,
                                                           const Options& options);
@@ -66,6 +67,7 @@ class Pipeline {
   Clients fetch_clients_;
   Clients compute_clients_;
   Clients heartbeat_clients_;
+  std::unique_ptr<TurnGate> turns_;  // outlives the batches, which hold turns
   StageQueues queues_;
   WorkerCounters counters_;
   Interrupt interrupt_;

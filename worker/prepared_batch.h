@@ -11,6 +11,7 @@
 #include "model/executor.h"
 #include "worker/lane_split.h"
 #include "worker/parameter_source.h"
+#include "worker/turn_gate.h"
 #include "worker/unique_keys.h"
 
 namespace caravan::worker {
@@ -31,6 +32,7 @@ struct PreparedBatch {
   explicit PreparedBatch(const conf::Schema& schema) : keys(schema) {}
 
   uint32_t number = 0;  // of the batch within its block
+  Turn turn;            // from the pull to the push, where workers take turns
   data::Batch samples;
   UniqueKeys keys;
   LaneSplit split;

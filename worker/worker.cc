@@ -64,7 +64,8 @@ absl::Status RunMembership(net::Context& context, const WorkerOptions& options) 
                                                       .scheduler = options.scheduler,
                                                       .graph = graph.get(),
                                                       .executor = executor.get(),
-                                                      .stop = options.stop}));
+                                                      .stop = options.stop,
+                                                      .turns_directory = options.turns_directory}));
   LOG(INFO) << fmt::format("worker={} joined run={:016x} lanes={} workspace_bytes={}",
                            membership.worker, run.run_id(),
                            membership.routing.lane_endpoints_size(), executor->workspace_bytes());

@@ -1,0 +1,75 @@
+// Turns at a machine's processors. Where more workers run on a machine than it has processors, all
+// of them computing at once gains nothing and costs much: each batch takes as many times longer as
+// there are workers a processor, and in that time the parameters it was pulled with grow stale. So
+// workers of one machine take turns: one pulls, computes and pushes with its turn, then lets go.
+//
+// A turn is a lock (flock) on one of `slots` files in a folder the workers share; the system frees
+// it when its holder dies.
+#ifndef CARAVAN_WORKER_TURN_GATE_H_
+#define CARAVAN_WORKER_TURN_GATE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "base/random.h"
+#include "worker/interrupt.h"
+
+namespace caravan::worker {
+
+class TurnGate;
+
+// Held until it is destroyed or assigned over, by any thread. The gate outlives it.
+class Turn {
+ public:
+  Turn() = default;
+  ~Turn() { Release(); }
+  Turn(Turn&& other) noexcept;
+  Turn& operator=(Turn&& other) noexcept;
+
+  bool held() const { return gate_ != nullptr; }
+
+ private:
+  friend class TurnGate;
+  Turn(TurnGate* gate, int lock) : gate_(gate), lock_(lock) {}
+  void Release();
+
+  TurnGate* gate_ = nullptr;
+  int lock_ = -1;  // descriptor of the locked file; -1: goes without
+};
+
+// One a worker. Take is called by one thread.
+class TurnGate {
+ public:
+  // `directory` exists and is shared by the workers of this machine that take turns. `seed`:
+  // another one for each worker, so that they do not all ask at once.
+  static absl::StatusOr<std::unique_ptr<TurnGate>> Open(const std::string& directory,
+                                                        uint32_t slots, uint64_t seed);
+
+  // Waits for a turn, for one that this worker still holds first: it has one at a time, and rests a
+  // little between two, so that the others come in. After kPatience it goes on without one (the
+  // holders may be stopped), and says so. CANCELLED when `interrupt` is set.
+  absl::StatusOr<Turn> Take(const Interrupt& interrupt);
+
+  // Turns of a machine, by worker.turns of the job: 0 is one more than it has processors, so that
+  // they are busy while a worker waits for the servers.
+  static uint32_t Slots(uint32_t configured);
+
+ private:
+  friend class Turn;
+  TurnGate(std::string directory, uint32_t slots, uint64_t seed)
+      : directory_(std::move(directory)), slots_(slots), random_(seed) {}
+  // The descriptor of a file that is locked now; -1 where all are taken.
+  absl::StatusOr<int> TryLock();
+
+  const std::string directory_;
+  const uint32_t slots_;
+  RandomStream random_;
+  std::atomic<bool> held_{false};
+};
+
+}  // namespace caravan::worker
+
+#endif  // CARAVAN_WORKER_TURN_GATE_H_
