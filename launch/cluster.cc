@@ -83,7 +83,7 @@ absl::Status Cluster::StartMember(RoleKind kind, uint32_t number) {
   std::string log =
       fmt::format("{}/{}-{}.log", options_.run.LogDirectory(), RoleName(kind), number);
   CARAVAN_ASSIGN_OR_RETURN(ChildProcess process, ChildProcess::Start(Arguments(kind, number), log));
-  members_.push_back({kind, number, std::move(log), std::move(process), false, std::nullopt});
+  members_.push_back({kind, number, std::move(log), std::move(process), false, std::nullopt, {}});
   return absl::OkStatus();
 }
 
@@ -91,16 +91,15 @@ absl::Status Cluster::StartAnew(Member& member) {
   CARAVAN_ASSIGN_OR_RETURN(
       member.process, ChildProcess::Start(Arguments(member.kind, member.number), member.log_path));
   member.ended = false;
-  member.restart_at.reset();
   return absl::OkStatus();
 }
 
 absl::Status Cluster::Tend(const ClusterPhase& phase, Millis now) {
   for (Member& member : members_) {
     if (member.ended) {
-      if (!member.restart_at.has_value() || now < *member.restart_at) continue;
-      member.restart_at.reset();
-      if (!IsEnding(phase.phase)) CARAVAN_RETURN_IF_ERROR(StartAnew(member));
+      if (!member.missed_at.has_value() || now < *member.missed_at) continue;
+      member.missed_at.reset();
+      if (!over_ && !IsEnding(phase.phase)) CARAVAN_RETURN_IF_ERROR(Miss(member));
       continue;
     }
     const std::optional<ExitOfProcess> exit = member.process.Poll();
@@ -122,14 +121,28 @@ absl::Status Cluster::NoteExit(Member& member, const ExitOfProcess& exit, std::s
       options_.say(verdict.text);
       return StartAnew(member);
     case Verdict::Kind::kRestartLater:
-      member.restart_at = now + kLeaveGrace;
+    case Verdict::Kind::kFailLater:
+      member.missed_at = now + kLeaveGrace;
+      member.verdict = verdict;
       return absl::OkStatus();
     case Verdict::Kind::kFail:
       break;
   }
-  const std::string text = fmt::format("{}; its log is {}", verdict.text, member.log_path);
+  return Failure(member, verdict.text, exit.code);
+}
+
+absl::Status Cluster::Miss(Member& member) {
+  if (member.verdict.kind == Verdict::Kind::kFailLater) {
+    return Failure(member, member.verdict.text, 0);
+  }
+  options_.say(member.verdict.text);
+  return StartAnew(member);
+}
+
+absl::Status Cluster::Failure(const Member& member, const std::string& why, int exit_code) {
+  const std::string text = fmt::format("{}; its log is {}", why, member.log_path);
   // A role that ended so was given something wrong, by whoever gave it to this one.
-  if (exit.code == 2) return absl::InvalidArgumentError(text);
+  if (exit_code == 2) return absl::InvalidArgumentError(text);
   return absl::AbortedError(text);
 }
 

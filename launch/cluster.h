@@ -66,7 +66,8 @@ class Cluster {
     std::string log_path;
     ChildProcess process;
     bool ended = false;
-    std::optional<Millis> restart_at;  // for a worker that left early
+    std::optional<Millis> missed_at;  // where it left by itself: when that is too early
+    Verdict verdict;                  // what to do then
   };
 
   explicit Cluster(ClusterOptions options);
@@ -75,6 +76,8 @@ class Cluster {
   absl::Status StartMember(RoleKind kind, uint32_t number);
   absl::Status StartAnew(Member& member);
   absl::Status StartWorkers(const ClusterPhase& phase, Millis now);
+  absl::Status Miss(Member& member);
+  static absl::Status Failure(const Member& member, const std::string& why, int exit_code);
   absl::Status NoteExit(Member& member, const ExitOfProcess& exit, std::string_view phase,
                         Millis now);
   // True when every process has ended before `wait` has passed.

@@ -38,7 +38,7 @@ Verdict Supervisor::OnExit(RoleKind kind, uint32_t number, const ExitOfProcess& 
       return {Verdict::Kind::kFail, what};
     case RoleKind::kServer:
       if (IsEnding(phase)) return {};
-      return {Verdict::Kind::kFail,
+      return {exit.ok() ? Verdict::Kind::kFailLater : Verdict::Kind::kFail,
               what + "; go on from the last checkpoint by `caravan train --resume`"};
     case RoleKind::kWorker:
       if (IsEnding(phase)) return {};

@@ -21,6 +21,7 @@ struct Verdict {
     kRestart,       // start the same process anew
     kRestartLater,  // likewise, if the run still trains after kLeaveGrace
     kFail,          // the run cannot go on
+    kFailLater,     // likewise, if it is not over after kLeaveGrace
   };
   Kind kind = Kind::kIgnore;
   std::string text;  // one line for people; empty for kIgnore

@@ -68,7 +68,8 @@ TEST_F(ChildProcessTest, TerminateAsksAndKillDoesNot) {
   ChildProcess polite = Shell("exec sleep 1000");
   polite.Terminate();
   EXPECT_EQ(Await(polite).signal, SIGTERM);
-  ChildProcess stubborn = Shell("trap '' TERM; while :; do sleep 1000; done");
+  ChildProcess stubborn = Shell("trap '' TERM; echo deaf; while :; do sleep 1000; done");
+  while (LastLine(log_) != "deaf") std::this_thread::yield();
   stubborn.Terminate();
   EXPECT_FALSE(stubborn.Poll().has_value());
   stubborn.Kill();

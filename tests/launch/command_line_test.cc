@@ -30,8 +30,8 @@ constexpr Command kMove = {.name = "move",
                            .example = "caravan move --test_place=there",
                            .flags = "test_place test_count test_loud set",
                            .run = Record};
-constexpr Command kBenchA = {.name = "bench wheel", .flags = "", .run = Record};
-constexpr Command kBenchB = {.name = "bench axle", .flags = "", .run = Record};
+constexpr Command kBenchA = {"bench wheel", "", "", "", "", Record};
+constexpr Command kBenchB = {"bench axle", "", "", "", "", Record};
 constexpr const Command* kCommands[] = {&kMove, &kBenchA, &kBenchB};
 
 absl::StatusOr<ParsedLine> Parse(const std::vector<std::string>& words) {

@@ -64,7 +64,7 @@ TEST(SupervisionTest, WithoutServerOrSchedulerTheRunFails) {
   EXPECT_THAT(server.text, HasSubstr("server 2 ended by signal 9 (Killed)"));
   EXPECT_THAT(server.text, HasSubstr("--resume"));
   EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kDone, "training", "", Millis{0}).kind,
-            Kind::kFail);
+            Kind::kFailLater);
   EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kDone, "finished", "", Millis{0}).kind,
             Kind::kIgnore);
   EXPECT_EQ(supervisor.OnExit(RoleKind::kScheduler, 0, kFailed, "failed", "ledger", Millis{0}).kind,
