@@ -1,5 +1,5 @@
-// Where threads meet: a queue of fixed capacity. Push waits while it is full, Pop while it is empty;
-// both end when it is closed or their deadline passes.
+// Where threads meet: a queue of fixed capacity. Push waits while it is full, Pop while it is
+// empty; both end when it is closed or their deadline passes.
 #ifndef CARAVAN_BASE_BOUNDED_QUEUE_H_
 #define CARAVAN_BASE_BOUNDED_QUEUE_H_
 

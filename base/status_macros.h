@@ -11,9 +11,9 @@
 #define CARAVAN_CONCATENATE(a, b) CARAVAN_CONCATENATE_INNER(a, b)
 
 // Evaluates `expression` (an absl::Status); returns it from the function when it is not OK.
-#define CARAVAN_RETURN_IF_ERROR(expression)         \
-  do {                                              \
-    absl::Status caravan_status = (expression);     \
+#define CARAVAN_RETURN_IF_ERROR(expression)          \
+  do {                                               \
+    absl::Status caravan_status = (expression);      \
     if (!caravan_status.ok()) return caravan_status; \
   } while (false)
 

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Installs what building, testing and running Caravan needs, from Debian's packages. Asks for nothing
-# where all of it is there already.
+# Installs what building and running Caravan needs, from Debian's packages; with --developer also
+# what its tests and checks need. Asks for nothing where all of it is there already.
+#
+# usage: launch/install_packages.sh [--developer]
 set -euo pipefail
 
 packages=(
@@ -10,7 +12,12 @@ packages=(
   libdnnl-dev libzstd-dev zlib1g-dev libxxhash-dev libfmt-dev libonnx-dev nlohmann-json3-dev
 )
 developer_packages=(clang clang-format clang-tidy libclang-rt-14-dev python3)
-if [[ "${1:-}" == "--developer" ]]; then packages+=("${developer_packages[@]}"); fi
+if [[ "${1:-}" == "--developer" ]]; then
+  packages+=("${developer_packages[@]}")
+  # Node.js is often there from elsewhere, and then Debian's npm cannot be installed beside it.
+  command -v node >/dev/null || packages+=(nodejs)
+  command -v npm >/dev/null || packages+=(npm)
+fi
 
 missing=()
 for package in "${packages[@]}"; do

@@ -10,7 +10,28 @@ cd "$(dirname "$0")/.."
 caravan="$(realpath "${1:-build/release/caravan}")"
 scratch="$(mktemp -d)"
 run="$scratch/run"
-trap 'pkill -9 -f -- "$scratch" 2>/dev/null || true; rm -rf "$scratch"' EXIT
+
+# Prints the processes of the job: all that carry its mark in their environment, which whoever is
+# started by one of them inherits.
+mark="CARAVAN_MAIN_JOB=$scratch"
+job_processes() {
+  local environment
+  for environment in /proc/[0-9]*/environ; do
+    if grep -qsxzF -- "$mark" "$environment"; then basename "${environment%/environ}"; fi
+  done
+}
+caravan() { env "$mark" "$caravan" "$@"; }
+
+clean_up() {
+  local processes
+  mapfile -t processes < <(job_processes)
+  if ((${#processes[@]} > 0)); then kill -9 "${processes[@]}" 2>/dev/null || true; fi
+  # A launcher that is killed cannot take its folder of sockets along.
+  if [[ -n "${sockets:-}" ]]; then rm -rf "$sockets"; fi
+  rm -rf "$scratch"
+}
+sockets=
+trap clean_up EXIT
 
 fail() {
   echo "main job: $1"
@@ -21,8 +42,8 @@ fail() {
 }
 
 settings=(--set=training.epochs=2 --set=checkpoint.every_seconds=5)
-"$caravan" train --job=conf/us_flights/job.txtpb --run="$run" --workers=40 --servers=4 --lanes=2 \
-  "${settings[@]}" >"$scratch/train.log" 2>&1 &
+env "$mark" "$caravan" train --job=conf/us_flights/job.txtpb --run="$run" --workers=40 --servers=4 \
+  --lanes=2 "${settings[@]}" >"$scratch/train.log" 2>&1 &
 launcher=$!
 
 # A checkpoint that was taken within the first epoch, so that the kill falls among half-done blocks.
@@ -32,20 +53,33 @@ for ((waited = 0; waited < 600; ++waited)); do
   sleep 0.5
 done
 compgen -G "$run/checkpoints/*/MANIFEST" >/dev/null || fail "no checkpoint within 5 minutes"
+mapfile -t processes < <(job_processes)
+((${#processes[@]} > 6)) || fail "${#processes[@]} processes; launcher, scheduler, 4 servers, workers"
+sockets="$(for process in "${processes[@]}"; do tr '\0' '\n' <"/proc/$process/cmdline" || true; done |
+  sed -n 's|^--listen=ipc://\(/tmp/caravan-.*\)/scheduler$|\1|p')"
+[[ -d "$sockets" ]] || fail "no folder of sockets found in the scheduler's command line"
 kill -9 "$launcher"
 wait "$launcher" 2>/dev/null || true
 
 for ((waited = 0; waited < 40; ++waited)); do
-  pgrep -f -- "$run" >/dev/null || break
+  mapfile -t left < <(job_processes)
+  ((${#left[@]} == 0)) && break
   sleep 0.5
 done
-pgrep -a -f -- "$run" && fail "these processes were left behind 20 s after the launcher was killed"
-echo "main job: killed; no process left; resuming on 2 servers of 3 lanes with 25 workers"
+((${#left[@]} == 0)) ||
+  fail "processes ${left[*]} were left behind 20 s after the launcher was killed"
+echo "main job: killed; none of ${#processes[@]} processes left; resuming on 2 servers of 3 lanes" \
+  "with 25 workers"
 
-"$caravan" train --job=conf/us_flights/job.txtpb --run="$run" --resume --workers=25 --servers=2 \
+epochs="$(grep -c '"kind":"epoch"' "$run/metrics.jsonl" || true)"
+((epochs < 2)) || fail "all epochs were over before the kill; nothing is left to resume"
+
+caravan train --job=conf/us_flights/job.txtpb --run="$run" --resume --workers=25 --servers=2 \
   --lanes=3 "${settings[@]}" >"$scratch/resume.log" 2>&1 || fail "the resumed run failed"
-"$caravan" evaluate --run="$run" --split=test --json >"$scratch/scores.json" ||
+caravan evaluate --run="$run" --split=test --json >"$scratch/scores.json" ||
   fail "evaluate failed"
+mapfile -t left < <(job_processes)
+((${#left[@]} == 0)) || fail "processes ${left[*]} were left behind by the resumed run"
 
 python3 - "$scratch/scores.json" "$run/metrics.jsonl" <<'PYTHON' || fail "the result is not right"
 import json
@@ -59,5 +93,14 @@ assert len(cells) == 25, f"{len(cells)} cells; 5 tasks x 5 scenarios are 25"
 samples = sum(cell["samples"] for cell in cells) / 5
 assert samples == 6486, f"{samples} test samples; the data set has 6486"
 assert 0 < nmae < 0.30, f"NMAE {nmae}; a model that has learned is below 0.30"
+lines = [json.loads(line) for line in open(sys.argv[2])]
+epochs = {line["epoch"]: line for line in lines if line["kind"] == "epoch"}
+assert sorted(epochs) == [0, 1], f"the ledger has epochs {sorted(epochs)}; the job has 0 and 1"
+for number, epoch in epochs.items():
+    expected = epoch["ledger_expected"]
+    assert expected > 0 and epoch["ledger"], f"epoch {number} has an empty ledger"
+    wrong = [applied for applied in epoch["ledger"] if applied != expected]
+    assert not wrong, f"epoch {number}: shards applied {wrong} samples; the data set has {expected}"
+    print(f"main job: epoch {number}: {len(epoch['ledger'])} shards applied {expected} samples each")
 PYTHON
 echo "main job: done"
