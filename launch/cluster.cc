@@ -68,9 +68,11 @@ std::vector<std::string> Cluster::Arguments(RoleKind kind, uint32_t number) cons
     case RoleKind::kServer:
       arguments.push_back("--scheduler=" + endpoint_);
       arguments.push_back(fmt::format("--listen={}/server-{}", socket_directory_, number));
+      arguments.push_back(fmt::format("--run_id={}", options_.run_id));
       break;
     case RoleKind::kWorker:
       arguments.push_back("--scheduler=" + endpoint_);
+      arguments.push_back(fmt::format("--run_id={}", options_.run_id));
       if (options_.sizes.workers() > options_.turns) {
         arguments.push_back("--turns_directory=" + socket_directory_);
       }

@@ -23,6 +23,7 @@ namespace caravan::launch {
 struct ClusterOptions {
   std::string executable;  // of this program
   RunDirectory run;        // its run_spec.pb is written, log/ is there
+  uint64_t run_id = 0;     // its servers and workers join no other, whoever listens there
   conf::Cluster sizes;     // servers and workers to start
   uint32_t turns = 0;      // that workers take when there are more of them (worker/turn_gate.h)
   std::string listen;      // the scheduler's endpoint; empty: an ipc socket of its own

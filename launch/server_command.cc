@@ -10,6 +10,7 @@
 DEFINE_string(state, "", "folder for the lanes' databases; empty: below the run's directory");
 DECLARE_uint32(lanes);            // 0: as many as the scheduler's job has
 DECLARE_uint64(job_fingerprint);  // 0: whatever job the scheduler has
+DECLARE_uint64(run_id);           // 0: whatever run the scheduler has
 
 namespace caravan::launch {
 namespace {
@@ -31,6 +32,7 @@ absl::Status RunServerRole(const CommandLine&) {
                         .state_directory = FLAGS_state,
                         .version = std::string(kVersion),
                         .job_fingerprint = FLAGS_job_fingerprint,
+                        .run_id = FLAGS_run_id,
                         .stop = &stop_requested});
 }
 
@@ -42,7 +44,7 @@ extern constexpr Command kServerCommand = {
     .usage = "--scheduler=ENDPOINT --listen=FOLDER|tcp://HOST:PORT [--lanes=N] [--state=DIR]",
     .example =
         "caravan server --scheduler=ipc:///tmp/caravan/scheduler --listen=/tmp/caravan/server-0",
-    .flags = "scheduler listen lanes state job_fingerprint",
+    .flags = "scheduler listen lanes state job_fingerprint run_id",
     .run = RunServerRole,
 };
 

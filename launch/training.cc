@@ -35,6 +35,7 @@ class Training {
         cluster_,
         Cluster::Start({.executable = executable,
                         .run = options_.run,
+                        .run_id = options_.spec.run_id(),
                         .sizes = options_.spec.job().cluster(),
                         .turns = worker::TurnGate::Slots(options_.spec.job().worker().turns()),
                         .listen = options_.listen,

@@ -11,6 +11,7 @@
 
 DEFINE_uint64(job_fingerprint, 0, "join only a run of this job; 0: whatever job the scheduler has");
 
+DEFINE_uint64(run_id, 0, "join only this run; 0: whatever run the scheduler has");
 DEFINE_string(turns_directory, "",
               "a folder shared by the workers of this machine, which take turns at its processors");
 
@@ -34,6 +35,7 @@ absl::Status RunWorkerRole(const CommandLine&) {
   return worker::RunWorker({.scheduler = FLAGS_scheduler,
                             .version = std::string(kVersion),
                             .job_fingerprint = FLAGS_job_fingerprint,
+                            .run_id = FLAGS_run_id,
                             .stop = &stop_requested,
                             .turns_directory = FLAGS_turns_directory});
 }
@@ -43,9 +45,9 @@ absl::Status RunWorkerRole(const CommandLine&) {
 extern constexpr Command kWorkerCommand = {
     .name = "worker",
     .summary = "a worker: computes the blocks that a scheduler leases to it",
-    .usage = "--scheduler=ENDPOINT [--job_fingerprint=N] [--turns_directory=DIR]",
+    .usage = "--scheduler=ENDPOINT [--job_fingerprint=N] [--run_id=N] [--turns_directory=DIR]",
     .example = "caravan worker --scheduler=ipc:///tmp/caravan/scheduler",
-    .flags = "scheduler job_fingerprint turns_directory",
+    .flags = "scheduler job_fingerprint run_id turns_directory",
     .run = RunWorkerRole,
 };
 

@@ -94,6 +94,7 @@ class Server {
   }
 
   absl::StatusOr<uint32_t> LaneCount() {
+    scheduler_->SetRun(options_.run_id, 0);
     if (options_.lanes > 0) return options_.lanes;
     CARAVAN_ASSIGN_OR_RETURN(const net::Answer answer, Ask(MakeHello(net::OBSERVER)));
     CARAVAN_RETURN_IF_ERROR(ParseSpec(answer.reply.welcome()));

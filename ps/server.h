@@ -23,6 +23,7 @@ struct ServerOptions {
   std::string state_directory;
   std::string version;
   uint64_t job_fingerprint = 0;             // 0: whatever job the scheduler has
+  uint64_t run_id = 0;                      // 0: whatever run the scheduler has
   const std::atomic<bool>* stop = nullptr;  // set to leave at the next chance
 };
 

@@ -63,6 +63,7 @@ absl::StatusOr<Membership> Join(net::RequestClient& client, const WorkerOptions&
   hello.set_job_fingerprint(options.job_fingerprint);
   hello.set_host(HostName());
   hello.set_pid(static_cast<uint32_t>(getpid()));
+  client.SetRun(options.run_id, 0);
   CARAVAN_ASSIGN_OR_RETURN(net::Answer answer, Ask(client, options, header));
   net::Welcome& welcome = *answer.reply.mutable_welcome();
   Membership membership;

@@ -15,6 +15,7 @@ struct WorkerOptions {
   std::string scheduler;                    // endpoint
   std::string version;                      // of the program; the scheduler refuses another one
   uint64_t job_fingerprint = 0;             // 0: takes the scheduler's job, whatever it is
+  uint64_t run_id = 0;                      // 0: takes the scheduler's run, whatever it is
   const std::atomic<bool>* stop = nullptr;  // set by a signal; may be null
   // A folder shared by the workers of this machine, which take turns at its processors
   // (worker/turn_gate.h); empty: no turns.
