@@ -29,7 +29,7 @@ struct Verdict {
 
 // How long a worker that left by itself is not missed: the run may be over before its status says
 // so.
-inline constexpr Millis kLeaveGrace{4000};
+inline constexpr Millis kLeaveGrace{30000};
 // Restarts in a window, over all workers; one that needs more has a fault that restarts do not
 // heal.
 inline constexpr Millis kRestartWindow{60000};

@@ -22,7 +22,7 @@ constexpr Millis kAskEvery{1000};
 constexpr Millis kAnswerPatience{2000};
 // A scheduler that answers nothing for so long is taken for hung.
 constexpr Millis kSilenceMax{120000};
-constexpr Millis kLeaveGraceAtEnd{10000};
+constexpr Millis kLeaveGraceAtEnd{30000};
 
 // One run on its way; lives in Train.
 class Training {
