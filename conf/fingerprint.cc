@@ -35,6 +35,8 @@ uint64_t JobFingerprint(const Job& job) {
   kept.clear_worker();
   kept.clear_server();
   kept.clear_checkpoint();
+  // A run may go on for more epochs than it began with.
+  kept.mutable_training()->clear_epochs();
   return HashMessage(kept);
 }
 

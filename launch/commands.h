@@ -20,8 +20,8 @@ struct CommandLine {
 };
 
 // All views are literals. Of a status that `run` returns, INVALID_ARGUMENT, NOT_FOUND,
-// ALREADY_EXISTS and OUT_OF_RANGE say that the user's input was wrong (exit code 2), any other
-// error that the job failed (1).
+// ALREADY_EXISTS and OUT_OF_RANGE say that the user's input was wrong, DATA_LOSS that a file of it
+// is damaged (exit code 2), any other error that the job failed (1).
 struct Command {
   std::string_view name;     // one word, or two: "bench model"
   std::string_view summary;  // one line for the list of commands

@@ -6,9 +6,13 @@
 #include "base/status_macros.h"
 #include "data/calendar.h"
 #include "data/inspect.h"
+#include "launch/checkpoint_text.h"
 #include "launch/commands.h"
+#include "launch/export_text.h"
 #include "launch/flags.h"
+#include "launch/run_directory.h"
 #include "launch/sample_table.h"
+#include "ps/checkpoint_summary.h"
 
 namespace caravan::launch {
 namespace {
@@ -133,6 +137,51 @@ void PrintFile(const std::string& path, const data::format::Index& index) {
   }
 }
 
+absl::Status InspectFolder(const std::string& path) {
+  CARAVAN_ASSIGN_OR_RETURN(const conf::Schema schema, data::InspectImportedFolder(path));
+  if (FLAGS_json) {
+    fmt::print("{}\n", FolderJson(schema).dump());
+  } else {
+    PrintFolder(schema);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InspectFile(const std::string& path) {
+  CARAVAN_ASSIGN_OR_RETURN(const data::format::Index index, data::InspectSampleFile(path));
+  if (FLAGS_json) {
+    fmt::print("{}\n", FileJson(index).dump());
+  } else {
+    PrintFile(path, index);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InspectCheckpoint(const std::string& path) {
+  CARAVAN_ASSIGN_OR_RETURN(const ps::CheckpointSummary summary, ps::SummariseCheckpoint(path));
+  // It lies in RUN/checkpoints/NNNNNN; one that was copied elsewhere is told of without names.
+  CARAVAN_ASSIGN_OR_RETURN(const RunDirectory run, RunDirectory::At(path + "/../.."));
+  const absl::StatusOr<conf::RunSpec> spec = LoadRunSpec(run);
+  const conf::RunSpec* names =
+      spec.ok() && spec->run_id() == summary.manifest.run_id() ? &*spec : nullptr;
+  if (FLAGS_json) {
+    fmt::print("{}\n", CheckpointJson(summary, names).dump());
+  } else {
+    fmt::print("{}", CheckpointText(path, summary, names));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status InspectExportFolder(const std::string& path) {
+  CARAVAN_ASSIGN_OR_RETURN(const Json summary, InspectExport(path));
+  if (FLAGS_json) {
+    fmt::print("{}\n", summary.dump());
+  } else {
+    fmt::print("{}", ExportText(path, summary));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status RunInspect(const CommandLine& line) {
   if (line.arguments.size() != 1) return absl::InvalidArgumentError("one PATH is needed");
   const std::string& path = line.arguments.front();
@@ -140,33 +189,21 @@ absl::Status RunInspect(const CommandLine& line) {
   if (!std::filesystem::exists(path, error)) {
     return absl::NotFoundError(fmt::format("{} does not exist", path));
   }
-  if (data::IsImportedFolder(path)) {
-    CARAVAN_ASSIGN_OR_RETURN(const conf::Schema schema, data::InspectImportedFolder(path));
-    if (FLAGS_json) {
-      fmt::print("{}\n", FolderJson(schema).dump());
-    } else {
-      PrintFolder(schema);
-    }
-    return absl::OkStatus();
-  }
-  if (data::IsSampleFile(path)) {
-    CARAVAN_ASSIGN_OR_RETURN(const data::format::Index index, data::InspectSampleFile(path));
-    if (FLAGS_json) {
-      fmt::print("{}\n", FileJson(index).dump());
-    } else {
-      PrintFile(path, index);
-    }
-    return absl::OkStatus();
-  }
+  if (data::IsImportedFolder(path)) return InspectFolder(path);
+  if (data::IsSampleFile(path)) return InspectFile(path);
+  if (IsCheckpoint(path)) return InspectCheckpoint(path);
+  if (IsExport(path)) return InspectExportFolder(path);
   return absl::InvalidArgumentError(fmt::format(
-      "{} is neither an imported folder (it has no schema.txtpb) nor a sample file", path));
+      "{} is none of these: an imported folder (has schema.txtpb), a sample file, a "
+      "checkpoint (RUN/checkpoints/NNNNNN, has MANIFEST), an export (has manifest.json)",
+      path));
 }
 
 }  // namespace
 
 extern constexpr Command kInspectCommand = {
     .name = "inspect",
-    .summary = "says what an imported folder or a sample file holds, and that it is whole",
+    .summary = "says what imported data, a checkpoint or an export holds, and that it is whole",
     .usage = "PATH [--json]",
     .example = "caravan inspect runs/us_flights/data --json",
     .flags = "json",

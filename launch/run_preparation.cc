@@ -18,6 +18,7 @@
 #include "launch/human_text.h"
 #include "launch/version.h"
 #include "model/net.h"
+#include "net/manifest_file.h"
 
 namespace caravan::launch {
 namespace {
@@ -34,6 +35,7 @@ std::string FirstDifference(conf::Job before, conf::Job after) {
     job->clear_worker();
     job->clear_server();
     job->clear_checkpoint();
+    job->mutable_training()->clear_epochs();
     job->mutable_data()->clear_directory();
     job->mutable_data()->clear_daily_file();
     job->mutable_data()->clear_entities_file();
@@ -46,6 +48,47 @@ std::string FirstDifference(conf::Job before, conf::Job after) {
   return report.substr(0, report.find('\n'));
 }
 
+// A run may be made longer. Shorter it cannot be: it may have done those epochs already.
+absl::Status CheckEpochs(const RunRequest& request, const conf::Training& before,
+                         const conf::Training& after) {
+  if (after.epochs() < before.epochs()) {
+    return absl::InvalidArgumentError(
+        fmt::format("training.epochs is {}, but the run was started for {}; at least that many are "
+                    "allowed with --resume",
+                    after.epochs(), before.epochs()));
+  }
+  if (after.epochs() > before.epochs()) {
+    request.note(fmt::format("the run goes on for {} epochs instead of {}{}", after.epochs(),
+                             before.epochs(),
+                             after.schedule() == conf::COSINE || after.warmup_fraction() > 0
+                                 ? "; the learning rate follows the longer schedule from here on"
+                                 : ""),
+                 true);
+  }
+  return absl::OkStatus();
+}
+
+// A checkpoint that is damaged is never passed over in silence: what lies between it and the one
+// before would be trained again.
+absl::Status CheckNewestCheckpoint(const RunDirectory& run) {
+  CARAVAN_ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers,
+                           net::ListCheckpoints(run.CheckpointsDirectory()));
+  if (numbers.empty()) return absl::OkStatus();
+  const auto directory = [&run](uint64_t number) {
+    return net::CheckpointDirectory(run.CheckpointsDirectory(), number);
+  };
+  const std::string newest = directory(numbers.back());
+  const absl::StatusOr<conf::Manifest> manifest = net::ReadManifest(newest);
+  const absl::Status status =
+      manifest.ok() ? net::VerifyFiles(newest, *manifest) : manifest.status();
+  if (status.ok()) return absl::OkStatus();
+  const std::string rest = numbers.size() == 1
+                               ? "to begin anew: there is none before it"
+                               : fmt::format("to go on from {}", directory(*(numbers.end() - 2)));
+  return absl::Status(status.code(), fmt::format("{}; move {} away {}",
+                                                 std::string(status.message()), newest, rest));
+}
+
 absl::StatusOr<conf::Job> ResumedJob(const RunRequest& request, const conf::RunSpec& before) {
   conf::Job job = before.job();
   if (request.job_path.empty()) {
@@ -53,11 +96,14 @@ absl::StatusOr<conf::Job> ResumedJob(const RunRequest& request, const conf::RunS
   } else {
     CARAVAN_ASSIGN_OR_RETURN(job, conf::LoadJob(request.job_path, request.overrides));
   }
-  if (conf::JobFingerprint(job) == conf::JobFingerprint(before.job())) return job;
-  return absl::InvalidArgumentError(fmt::format(
-      "the run cannot go on with another job ({}); leave --job out to use the run's own, "
-      "or start a new run",
-      FirstDifference(before.job(), job)));
+  if (conf::JobFingerprint(job) != conf::JobFingerprint(before.job())) {
+    return absl::InvalidArgumentError(fmt::format(
+        "the run cannot go on with another job ({}); leave --job out to use the run's own, "
+        "or start a new run",
+        FirstDifference(before.job(), job)));
+  }
+  CARAVAN_RETURN_IF_ERROR(CheckEpochs(request, before.job().training(), job.training()));
+  return job;
 }
 
 std::string ImportNote(const data::ImportProgress& progress) {
@@ -152,6 +198,7 @@ absl::StatusOr<conf::RunSpec> PrepareRun(const RunRequest& request, const RunDir
   spec.set_stop_after_batches(request.stop_after_batches);
   if (request.resume) {
     CARAVAN_RETURN_IF_ERROR(CheckSame(before, spec));
+    CARAVAN_RETURN_IF_ERROR(CheckNewestCheckpoint(run));
     spec.set_run_id(before.run_id());
     *spec.mutable_block_plan() = before.block_plan();
   } else {

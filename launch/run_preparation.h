@@ -25,8 +25,9 @@ struct RunRequest {
 
 // A new run: the directory's files but checkpoints. Its run_spec.pb is written last, so that what
 // fails before can be tried again in the same directory. A resumed run: the same with what may
-// differ (cluster sizes, worker, server and checkpoint settings); INVALID_ARGUMENT names the first
-// field that may not and does. The caller holds the run's lock.
+// differ (cluster sizes, worker, server and checkpoint settings, more epochs); INVALID_ARGUMENT
+// names the first field that may not and does, DATA_LOSS a damaged newest checkpoint. The caller
+// holds the run's lock.
 absl::StatusOr<conf::RunSpec> PrepareRun(const RunRequest& request, const RunDirectory& run);
 
 }  // namespace caravan::launch

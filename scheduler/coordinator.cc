@@ -42,9 +42,11 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Millis now)
       last_tick_(now),
       worker_seen_at_(now) {
   const QueueSnapshot& start = options.start;
-  all_epochs_done_ = start.finished || start.epoch >= training_options_.epochs();
+  // A finished run goes on where the job has more epochs now.
+  const uint32_t next_epoch = start.finished ? start.epoch + 1 : start.epoch;
+  all_epochs_done_ = next_epoch >= training_options_.epochs();
   if (!all_epochs_done_) {
-    BeginEpoch(start.epoch, start.done_blocks);
+    BeginEpoch(next_epoch, start.finished ? std::vector<uint32_t>() : start.done_blocks);
     return;
   }
   std::vector<uint32_t> all(train_.samples.size());

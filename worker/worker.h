@@ -18,7 +18,7 @@ struct WorkerOptions {
   const std::atomic<bool>* stop = nullptr;  // set by a signal; may be null
   // A folder shared by the workers of this machine, which take turns at its processors
   // (worker/turn_gate.h); empty: no turns.
-  std::string turns_directory{};
+  std::string turns_directory = {};
 };
 
 // Four threads: this one computes and pushes; others fetch and pull, send heartbeats, and do

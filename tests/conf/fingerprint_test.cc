@@ -27,6 +27,7 @@ TEST(FingerprintTest, WhatMayDifferOnResumeIsLeftOut) {
   resumed.mutable_worker()->set_threads(2);
   resumed.mutable_server()->set_hot_rows_mebibytes(9);
   resumed.mutable_checkpoint()->set_keep(1);
+  resumed.mutable_training()->set_epochs(99);
   EXPECT_EQ(JobFingerprint(job), JobFingerprint(resumed));
 }
 

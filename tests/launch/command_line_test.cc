@@ -101,6 +101,7 @@ TEST_F(CommandLineTest, ExitCodesTellWhoseFaultItIs) {
   EXPECT_EQ(run(absl::NotFoundError("x")), 2);
   EXPECT_EQ(run(absl::AlreadyExistsError("x")), 2);
   EXPECT_EQ(run(absl::OutOfRangeError("x")), 2);
+  EXPECT_EQ(run(absl::DataLossError("x")), 2);
   EXPECT_EQ(run(absl::InternalError("x")), 1);
   EXPECT_EQ(run(absl::CancelledError("x")), 1);
   const std::vector<std::string> wrong = {"mvoe"};

@@ -9,6 +9,7 @@
 #include "net/manifest_file.h"
 #include "net/placement.h"
 #include "ps/checkpoint_reader.h"
+#include "ps/checkpoint_summary.h"
 
 namespace caravan::ps {
 namespace {
@@ -124,6 +125,33 @@ TEST(CheckpointReaderTest, ReadsWhatLanesServe) {
   }
   EXPECT_TRUE(
       absl::IsFailedPrecondition(CheckpointReader::Open(directory, spec.model(), 4).status()));
+}
+
+TEST(CheckpointSummaryTest, CountsWhatWasTrained) {
+  const TestFolder folder;
+  const conf::RunSpec spec = SmallSpec();
+  Lanes lanes(folder, spec, 3);
+  Train(lanes, 0, 3);
+  Train(lanes, 1, 2);
+  const std::string directory = folder.Make("checkpoint");
+  conf::Manifest manifest = lanes.Save(directory);
+  manifest.set_shards(spec.job().cluster().shards());
+  EXPECT_TRUE(absl::IsNotFound(SummariseCheckpoint(directory).status()));
+  ASSERT_TRUE(net::WriteManifest(directory, manifest).ok());
+  const absl::StatusOr<CheckpointSummary> summary = SummariseCheckpoint(directory);
+  ASSERT_TRUE(summary.ok()) << std::string(summary.status().message());
+  EXPECT_EQ(summary->epoch, 1u);
+  EXPECT_EQ(summary->batches.lowest, 6u);  // three blocks of two batches
+  EXPECT_EQ(summary->batches.highest, 6u);
+  ASSERT_EQ(summary->samples.size(), 2u);
+  EXPECT_EQ(summary->samples.at(0).lowest, 9u * 8);
+  EXPECT_EQ(summary->samples.at(1).highest, 6u * 8);
+  EXPECT_EQ(summary->table_rows.at(0) + summary->table_rows.at(1), summary->rows);
+  EXPECT_EQ(summary->dense_chunks, net::DenseChunks(spec.model(), manifest.shards()).size());
+  // A lane that is left out of the manifest is missed.
+  manifest.mutable_lane_directories()->RemoveLast();
+  ASSERT_TRUE(net::WriteManifest(directory, manifest).ok());
+  EXPECT_TRUE(absl::IsDataLoss(SummariseCheckpoint(directory).status()));
 }
 
 TEST(InitialStateTest, IsWhatLanesServeBeforeAnyPush) {

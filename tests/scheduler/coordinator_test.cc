@@ -200,6 +200,15 @@ TEST(CoordinatorTest, AFinishedRunIsOnlyEvaluated) {
   EXPECT_TRUE(run.coordinator.end_status().ok());
 }
 
+TEST(CoordinatorTest, AFinishedRunGoesOnForMoreEpochs) {
+  CoordinatorOptions options = SmallRun();
+  options.start = {.epoch = 1, .done_blocks = {0, 1, 2, 3}, .finished = true};
+  options.spec.mutable_job()->mutable_training()->set_epochs(3);
+  ScriptedRun run = Started(options);
+  EXPECT_EQ(run.coordinator.epoch(), 2);
+  EXPECT_THAT(run.Work(kAnn), UnorderedElementsAre(0, 1, 2, 3));
+}
+
 TEST(CoordinatorTest, StopsAfterExactlySoManyBatches) {
   CoordinatorOptions options = SmallRun();
   options.spec.set_stop_after_batches(3);
