@@ -111,6 +111,7 @@ FirstError::Error Explain(const std::string& text, const FirstError::Error& erro
 
 std::string NearestField(const Descriptor& message, const std::string& name) {
   std::vector<std::string> known;
+  known.reserve(message.field_count());
   for (int i = 0; i < message.field_count(); ++i) known.push_back(message.field(i)->name());
   const std::string nearest = NearestName(name, known);
   if (!nearest.empty()) return fmt::format(" (did you mean {}?)", nearest);

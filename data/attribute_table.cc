@@ -1,5 +1,7 @@
 #include "data/attribute_table.h"
 
+#include <fmt/format.h>
+
 #include <limits>
 #include <optional>
 

@@ -1,5 +1,6 @@
 #include "data/byte_source.h"
 
+#include <fmt/format.h>
 #include <zlib.h>
 #include <zstd.h>
 

@@ -1,5 +1,6 @@
 #include "data/column_file.h"
 
+#include <fmt/format.h>
 #include <zstd.h>
 
 #include <algorithm>

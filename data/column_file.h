@@ -4,6 +4,8 @@
 #ifndef CARAVAN_DATA_COLUMN_FILE_H_
 #define CARAVAN_DATA_COLUMN_FILE_H_
 
+#include <fmt/format.h>
+
 #include <bit>
 #include <cstdint>
 #include <cstring>

@@ -1,5 +1,7 @@
 #include "data/daily_layout.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/status_macros.h"

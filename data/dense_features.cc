@@ -1,5 +1,7 @@
 #include "data/dense_features.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>

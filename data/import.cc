@@ -1,5 +1,6 @@
 #include "data/import.h"
 
+#include <fmt/format.h>
 #include <glog/logging.h>
 
 #include <algorithm>

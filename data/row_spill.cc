@@ -1,5 +1,6 @@
 #include "data/row_spill.h"
 
+#include <fmt/format.h>
 #include <glog/logging.h>
 
 #include <algorithm>

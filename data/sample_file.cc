@@ -1,5 +1,7 @@
 #include "data/sample_file.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 

@@ -1,5 +1,7 @@
 #include "data/sample_file_builder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <limits>
 #include <numeric>

@@ -1,5 +1,6 @@
 #include "data/schema_file.h"
 
+#include <fmt/format.h>
 #include <google/protobuf/text_format.h>
 
 #include "base/file.h"

@@ -1,5 +1,7 @@
 #include "data/schema_learner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <numeric>

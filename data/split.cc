@@ -1,5 +1,7 @@
 #include "data/split.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 
 #include "base/status_macros.h"

@@ -1,5 +1,7 @@
 #include "launch/export_manifest.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <nlohmann/json.hpp>
 

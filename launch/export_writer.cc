@@ -1,5 +1,7 @@
 #include "launch/export_writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <memory>

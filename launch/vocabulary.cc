@@ -1,5 +1,7 @@
 #include "launch/vocabulary.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace caravan::launch {

@@ -1,5 +1,7 @@
 #include "model/onnx_builder.h"
 
+#include <fmt/format.h>
+
 #include <map>
 #include <optional>
 #include <set>

@@ -1,5 +1,7 @@
 #include "model/onnx_file.h"
 
+#include <fmt/format.h>
+
 #include <filesystem>
 #include <fstream>
 

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include <fmt/format.h>
 #include <google/protobuf/text_format.h>
 
 #include "base/file.h"

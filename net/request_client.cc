@@ -191,7 +191,7 @@ class DealerRequestClient final : public RequestClient {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RequestClient>> RequestClient::Connect(
-    Context& context, std::vector<std::string> endpoints, const Options& options) {
+    Context& context, const std::vector<std::string>& endpoints, const Options& options) {
   std::vector<std::unique_ptr<DealerSocket>> sockets;
   for (const std::string& endpoint : endpoints) {
     CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<DealerSocket> socket,

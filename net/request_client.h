@@ -31,9 +31,8 @@ class RequestClient {
     uint64_t run_id = 0;
     uint64_t sender = 0;
   };
-  static absl::StatusOr<std::unique_ptr<RequestClient>> Connect(Context& context,
-                                                                std::vector<std::string> endpoints,
-                                                                const Options& options);
+  static absl::StatusOr<std::unique_ptr<RequestClient>> Connect(
+      Context& context, const std::vector<std::string>& endpoints, const Options& options);
   virtual ~RequestClient() = default;
 
   virtual size_t peers() const = 0;

@@ -1,5 +1,7 @@
 #include "ps/checkpoint_layout.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "conf/fingerprint.h"

@@ -1,5 +1,7 @@
 #include "ps/checkpoint_reader.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 #include <utility>
 

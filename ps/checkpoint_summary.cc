@@ -1,5 +1,7 @@
 #include "ps/checkpoint_summary.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <vector>

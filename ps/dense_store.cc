@@ -1,5 +1,7 @@
 #include "ps/dense_store.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <string>

@@ -1,4 +1,6 @@
 // CheckpointReader over no checkpoint: what the servers start from.
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "ps/checkpoint_reader.h"

@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include <fmt/format.h>
 #include <glog/logging.h>
 
 #include "base/hash.h"

@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include <fmt/format.h>
 #include <glog/logging.h>
 
 #include "base/status_macros.h"

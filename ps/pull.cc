@@ -1,4 +1,6 @@
 // Lane: pulls. Rows by spans, dense chunks that are newer than what the worker holds.
+#include <fmt/format.h>
+
 #include <cstring>
 #include <utility>
 

@@ -1,5 +1,7 @@
 // Lane: pushes. Everything is checked and every row is in memory before the first float changes, so
 // that a push is applied whole or not at all.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <utility>

@@ -1,4 +1,6 @@
 // Lane: the keys of a request, checked before anything is looked up by them.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <fmt/format.h>
 #include <glog/logging.h>
 
 #include "base/status_macros.h"

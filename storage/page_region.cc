@@ -1,5 +1,6 @@
 #include "storage/page_region.h"
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <algorithm>

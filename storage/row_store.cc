@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
 #include <glog/logging.h>
 
 #include "base/status_macros.h"

@@ -1,5 +1,6 @@
 #include "data/sample_reader.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

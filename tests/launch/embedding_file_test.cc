@@ -1,5 +1,6 @@
 #include "launch/embedding_file.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

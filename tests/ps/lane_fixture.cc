@@ -1,5 +1,6 @@
 #include "lane_fixture.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <utility>

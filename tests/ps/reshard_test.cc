@@ -1,6 +1,7 @@
 // A checkpoint read back by another number of lanes holds the same records, byte for byte.
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "base/random.h"

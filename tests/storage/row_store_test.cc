@@ -1,5 +1,6 @@
 #include "storage/row_store.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>

@@ -117,6 +117,16 @@ def check_text(path, lines):
         yield len(lines), "no newline at the end of the file"
 
 
+def check_own_includes(path, lines):
+    """A precompiled header would hide that a file does not include what it formats text with."""
+    if not path.endswith((".h", ".cc")):
+        return
+    text = "".join(lines)
+    if "fmt::" in text and not re.search(r'#include [<"]fmt/', text):
+        number = text[: text.index("fmt::")].count("\n") + 1
+        yield number, "uses fmt:: and does not include <fmt/format.h>"
+
+
 def check_guard(path, lines):
     if not path.endswith(".h"):
         return
@@ -161,7 +171,8 @@ def check_tree(root):
             if is_code(path):
                 findings.append((path, 1, "is not UTF-8"))
             continue
-        for check in (check_includes, check_links, check_sizes, check_text, check_guard):
+        checks = (check_includes, check_own_includes, check_links, check_sizes, check_text)
+        for check in (*checks, check_guard):
             findings += [(path, number, what) for number, what in check(path, lines)]
         findings += [(path, number, what) for number, what in check_name(path)]
     findings += list(check_built(files, read))
@@ -176,6 +187,7 @@ def self_test():
         "ps/body.cc": (long_body, "a function of"),
         "ps/wide.cc": ("// " + "x" * COLUMNS_MAX + "\n", "columns"),
         "ps/space.cc": ("int x; \n", "white space"),
+        "ps/hidden.cc": ('void F() { fmt::print("x"); }\n', "does not include <fmt/format.h>"),
         "ps/guard.h": ("#pragma once\n", "include guard"),
         "ps/utils.cc": ("int x;\n", "says nothing"),
         "ps/dead.cc": ("int x;\n", "not named in CMakeLists"),

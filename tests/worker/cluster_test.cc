@@ -1,6 +1,7 @@
 // All roles as they are, in one process: scheduler, servers, workers.
 #include <thread>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
