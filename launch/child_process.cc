@@ -49,8 +49,10 @@ std::string ExitOfProcess::Text() const {
 absl::StatusOr<ChildProcess> ChildProcess::Start(const std::vector<std::string>& arguments,
                                                  const std::string& log_path) {
   std::vector<char*> words;
-  for (const std::string& argument : arguments)
+  words.reserve(arguments.size() + 1);
+  for (const std::string& argument : arguments) {
     words.push_back(const_cast<char*>(argument.c_str()));
+  }
   words.push_back(nullptr);
   const int log = open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log < 0) return absl::ErrnoToStatus(errno, fmt::format("cannot open {}", log_path));
