@@ -40,7 +40,8 @@ Matrix<T> HeadOf(T* data, size_t sample, size_t head, const AttentionSizes& size
 
 template <typename T>
 T Scale(const AttentionSizes& sizes) {
-  return T{1} / std::sqrt(static_cast<T>(sizes.width / sizes.heads));
+  const uint32_t head_width = sizes.width / sizes.heads;  // heads divide the width
+  return T{1} / std::sqrt(static_cast<T>(head_width));
 }
 
 }  // namespace
