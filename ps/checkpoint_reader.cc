@@ -47,6 +47,7 @@ class LaneReader final : public CheckpointReader {
     const std::vector<net::DenseChunk> chunks = net::DenseChunks(model_, shards_);
     std::vector<float> dense(net::DenseFloats(model_));
     std::vector<RecordKey> keys;
+    keys.reserve(chunks.size());
     for (const net::DenseChunk& chunk : chunks) {
       keys.push_back({.shard = chunk.shard, .kind = RecordKind::kChunk, .number = Index(chunk.id)});
     }
