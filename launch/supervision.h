@@ -27,8 +27,8 @@ struct Verdict {
   std::string text;  // one line for people; empty for kIgnore
 };
 
-// How long a worker that left by itself is not missed: the run may be over before its status says
-// so.
+// How long a worker or server that left by itself is not missed: the run may be over before the
+// scheduler has ended, which takes a machine under load many seconds.
 inline constexpr Millis kLeaveGrace{30000};
 // Restarts in a window, over all workers; one that needs more has a fault that restarts do not
 // heal.

@@ -17,8 +17,7 @@
 namespace caravan::worker {
 namespace {
 
-// With dozens of workers asking every few milliseconds, a free turn is taken within a fraction of
-// one, and asking costs about a hundredth of a processor.
+// With dozens of workers asking every few milliseconds, a free turn is soon taken.
 constexpr absl::Duration kPauseMin = absl::Milliseconds(4);
 constexpr absl::Duration kPauseSpread = absl::Milliseconds(4);
 constexpr absl::Duration kPatience = absl::Seconds(30);
