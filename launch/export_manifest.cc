@@ -1,4 +1,5 @@
 #include "launch/export_manifest.h"
+#include "launch/vocabulary.h"
 
 #include <fmt/format.h>
 
@@ -15,20 +16,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 std::string Hex(uint64_t value) { return fmt::format("{:016x}", value); }
-
-std::string GroupName(conf::FieldGroup group) {
-  switch (group) {
-    case conf::SCENARIO:
-      return "scenario";
-    case conf::PROFILE:
-      return "profile";
-    case conf::BEHAVIOUR:
-      return "behaviour";
-    case conf::PERFORMANCE:
-      return "performance";
-  }
-  return "unknown";
-}
 
 bool IsSequence(const conf::Field& field) {
   return field.group() == conf::BEHAVIOUR || field.group() == conf::PERFORMANCE;

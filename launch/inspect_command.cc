@@ -12,26 +12,13 @@
 #include "launch/flags.h"
 #include "launch/run_directory.h"
 #include "launch/sample_table.h"
+#include "launch/vocabulary.h"
 #include "ps/checkpoint_summary.h"
 
 namespace caravan::launch {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr const char* GroupName(conf::FieldGroup group) {
-  switch (group) {
-    case conf::SCENARIO:
-      return "scenario";
-    case conf::PROFILE:
-      return "profile";
-    case conf::BEHAVIOUR:
-      return "behaviour";
-    case conf::PERFORMANCE:
-      return "performance";
-  }
-  return "";
-}
 
 Json FolderJson(const conf::Schema& schema) {
   Json json = {{"kind", "imported folder"},

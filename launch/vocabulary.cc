@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
+
 namespace caravan::launch {
 
 absl::StatusOr<std::vector<uint64_t>> VocabularyKeys(const conf::Schema& schema, TableId table) {
@@ -27,6 +29,10 @@ absl::StatusOr<std::vector<uint64_t>> VocabularyKeys(const conf::Schema& schema,
     }
   }
   return keys;
+}
+
+std::string GroupName(conf::FieldGroup group) {
+  return absl::AsciiStrToLower(conf::FieldGroup_Name(group));
 }
 
 }  // namespace caravan::launch

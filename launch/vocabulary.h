@@ -3,6 +3,7 @@
 #define CARAVAN_LAUNCH_VOCABULARY_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -14,6 +15,9 @@ namespace caravan::launch {
 // Keys of a table's fields, ascending; none for a group without fields. INVALID_ARGUMENT names two
 // fields whose keys overlap.
 absl::StatusOr<std::vector<uint64_t>> VocabularyKeys(const conf::Schema& schema, TableId table);
+
+// scenario, profile, behaviour, performance: what files and reports call a group and its table.
+std::string GroupName(conf::FieldGroup group);
 
 }  // namespace caravan::launch
 
