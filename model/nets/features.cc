@@ -1,6 +1,7 @@
 #include "model/nets/features.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "model/initializers.h"
 #include "model/ops/concat.h"
 #include "model/ops/dense_input.h"
+#include "model/ops/exposure_offset.h"
 #include "model/ops/link.h"
 #include "model/ops/loss.h"
 #include "model/ops/mean_pool.h"
@@ -83,6 +85,55 @@ absl::Status CheckSizes(const conf::Job& job, const Graph& graph) {
   return absl::OkStatus();
 }
 
+// Which dense feature of the schema holds the exposure of `task`; dense_names_size where none does.
+int ExposureFeature(const conf::Job& job, const conf::Schema& schema, const GraphTask& task) {
+  const auto& tasks = job.data().tasks();
+  const auto found = std::ranges::find(tasks, task.name, &conf::Task::name);
+  const std::string& column = found->column().empty() ? found->name() : found->column();
+  const bool counts = found->aggregate() == conf::SUM && task.loss == conf::POISSON;
+  int feature = 0;
+  for (; counts && feature < schema.dense_names_size(); ++feature) {
+    for (const uint32_t table : {conf::BEHAVIOUR, conf::PERFORMANCE}) {
+      const std::string name = fmt::format("{}.{}.total_{}", kTableNames[table], column,
+                                           job.model().exposure_offset_days());
+      if (schema.dense_names(feature) == name) return feature;
+    }
+  }
+  return schema.dense_names_size();
+}
+
+// By task; empty where no task has an exposure.
+absl::StatusOr<std::vector<Exposure>> Exposures(const Graph& graph, const conf::Job& job,
+                                                const conf::Schema& schema) {
+  const uint32_t days = job.model().exposure_offset_days();
+  if (days == 0) return std::vector<Exposure>{};
+  if (job.model().link() != conf::EXP) {
+    return absl::InvalidArgumentError(
+        "model.exposure_offset_days needs model.link EXP: an offset multiplies a rate");
+  }
+  const double shift = std::log(schema.horizon_days() / static_cast<double>(days));
+  std::vector<Exposure> exposures(graph.tasks().size());
+  bool found = false;
+  for (size_t t = 0; t < exposures.size(); ++t) {
+    const int feature = ExposureFeature(job, schema, graph.tasks()[t]);
+    if (feature == schema.dense_names_size()) continue;
+    found = true;
+    exposures[t] = {.feature = static_cast<uint32_t>(feature),
+                    .scale = schema.dense_deviations(feature),
+                    .shift = static_cast<float>(schema.dense_means(feature) + shift)};
+  }
+  if (found) return exposures;
+  return absl::InvalidArgumentError(fmt::format(
+      "model.exposure_offset_days is {}, but no task of aggregate SUM has a dense feature over so "
+      "many days: its column must be among data.performance_columns or data.behaviour_columns, and "
+      "{} among data.dense_windows",
+      days, days));
+}
+
+bool HasExposure(const std::vector<Exposure>& exposures, size_t task) {
+  return !exposures.empty() && exposures[task].scale != 0;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Graph>> StartGraph(const conf::Job& job,
@@ -132,15 +183,19 @@ ValueId AddAttributes(Graph& graph) {
   return AddRowEmbedding(graph, "attributes", fields);
 }
 
-void AddOutputs(Graph& graph, ValueId x, const conf::Schema& schema) {
+absl::Status AddOutputs(Graph& graph, ValueId x, const conf::Job& job, const conf::Schema& schema) {
+  CARAVAN_ASSIGN_OR_RETURN(std::vector<Exposure> exposures, Exposures(graph, job, schema));
   std::vector<double> starts;
   for (size_t t = 0; t < graph.tasks().size(); ++t) {
     const double mean = schema.tasks(static_cast<int>(t)).training_mean();
-    starts.push_back(InverseLink(LinkOf(graph.tasks()[t]), mean));
+    // With an exposure z is the log of a rate, which starts at 1.
+    starts.push_back(HasExposure(exposures, t) ? 0 : InverseLink(LinkOf(graph.tasks()[t]), mean));
   }
-  const ValueId z = AddTaskHead(graph, "head", x, starts);
+  ValueId z = AddTaskHead(graph, "head", x, starts);
+  if (!exposures.empty()) z = AddExposureOffset(graph, "exposure", z, std::move(exposures));
   const ValueId predictions = AddLink(graph, "predictions", z);
   graph.SetOutputs(predictions, AddLoss(graph, "losses", z));
+  return absl::OkStatus();
 }
 
 }  // namespace caravan::model

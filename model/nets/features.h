@@ -22,8 +22,9 @@ ValueId AddSampleFeatures(Graph& graph, const conf::Model& model);
 // The embeddings of S and A, one behind the other: [fields * width].
 ValueId AddAttributes(Graph& graph);
 
-// z = w^T x + c, predictions and losses; x: [m, d]. Closes the graph.
-void AddOutputs(Graph& graph, ValueId x, const conf::Schema& schema);
+// z = w^T x + c, with model.exposure_offset_days behind it, predictions and losses; x: [m, d].
+// Closes the graph. INVALID_ARGUMENT where the offset does not fit link or features.
+absl::Status AddOutputs(Graph& graph, ValueId x, const conf::Job& job, const conf::Schema& schema);
 
 }  // namespace caravan::model
 

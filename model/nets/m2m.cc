@@ -118,7 +118,7 @@ absl::StatusOr<std::unique_ptr<Graph>> BuildM2m(const conf::Job& job, const conf
   const ValueId pairs = AddPairConcat(*graph, "pairs", experts, net.TaskViews());
   const ValueId hidden = net.MetaUnit("meta_attention", pairs, model.meta_attention());
   const ValueId mixed = AddExpertMixture(*graph, "meta_attention", hidden, experts);
-  AddOutputs(*graph, net.Tower(mixed), schema);
+  CARAVAN_RETURN_IF_ERROR(AddOutputs(*graph, net.Tower(mixed), job, schema));
   return graph;
 }
 

@@ -45,6 +45,8 @@ INSTANTIATE_TEST_SUITE_P(
         Form{"NoMetaAttention",
              [](conf::Job& job) { job.mutable_model()->set_meta_attention(false); }},
         Form{"NoMetaTower", [](conf::Job& job) { job.mutable_model()->set_meta_tower(false); }},
+        Form{"ExposureOffset",
+             [](conf::Job& job) { job.mutable_model()->set_exposure_offset_days(3); }},
         Form{"CrossEntropy",
              [](conf::Job& job) {
                job.mutable_data()->mutable_tasks(1)->set_loss(conf::CROSS_ENTROPY);
@@ -84,6 +86,43 @@ TEST(M2mTest, StartsAtTheTasksMeans) {
       EXPECT_NEAR(Predict(link == conf::EXP ? LinkKind::kExp : LinkKind::kSoftplus, z), 250, 1e-3);
     }
   }
+}
+
+// Twice the exposure, twice the prediction, for the tasks whose column has the dense feature.
+TEST(M2mTest, PredictsInProportionToTheExposure) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_exposure_offset_days(3);
+  const conf::Schema schema = SmallSchema();
+  const auto plain = BuildNet(SmallJob(), schema);
+  const auto offset = BuildNet(job, schema);
+  ASSERT_TRUE(plain.ok() && offset.ok()) << plain.status() << offset.status();
+  RandomInputOptions options;
+  options.batch = 4;
+  const RandomInput<float> input(**plain, options);
+  auto without = Executor::Create(**plain, options.batch, 1);
+  auto with = Executor::Create(**offset, options.batch, 1);
+  ASSERT_TRUE(without.ok() && with.ok());
+  const auto rates = (*without)->Forward(input.view()).predictions;
+  const std::vector<float> before(rates.begin(), rates.end());
+  const auto predictions = (*with)->Forward(input.view()).predictions;
+  for (size_t i = 0; i < before.size(); ++i) {
+    const size_t task = i % 3;  // clicks and cost have one, active has none
+    const double x = task < 2 ? input.dense_features[i / 3 * 2 + task] : 0;
+    // log1p(total) = 0.5 x + 0.4 over 3 days; the horizon is 6.
+    const double exposure = task < 2 ? std::exp(0.5 * x + 0.4) * 2 : 1;
+    EXPECT_NEAR(predictions[i], before[i] * exposure, 1e-4 * before[i] * exposure) << i;
+  }
+}
+
+TEST(M2mTest, RefusesAnExposureOffsetThatDoesNotFit) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_exposure_offset_days(28);
+  EXPECT_THAT(std::string(BuildNet(job, SmallSchema()).status().message()),
+              testing::HasSubstr("28 among data.dense_windows"));
+  job.mutable_model()->set_exposure_offset_days(3);
+  job.mutable_model()->set_link(conf::SOFTPLUS);
+  EXPECT_THAT(std::string(BuildNet(job, SmallSchema()).status().message()),
+              testing::HasSubstr("needs model.link EXP"));
 }
 
 TEST(M2mTest, RefusesWhatDoesNotFit) {

@@ -80,6 +80,7 @@ conf::Job SmallJob() {
 conf::Schema SmallSchema() {
   conf::Schema schema;
   schema.set_history_days(3);
+  schema.set_horizon_days(6);
   AddField(schema, "scenario.id", conf::SCENARIO);
   AddField(schema, "profile.age", conf::PROFILE);
   AddField(schema, "profile.state", conf::PROFILE);
@@ -92,8 +93,11 @@ conf::Schema SmallSchema() {
     task.set_name(name);
     task.set_training_mean(0.6);
   }
-  schema.add_dense_names("clicks.3");
-  schema.add_dense_names("cost.3");
+  for (const char* name : {"performance.clicks.total_3", "performance.cost.total_3"}) {
+    schema.add_dense_names(name);
+    schema.add_dense_means(0.4F);
+    schema.add_dense_deviations(0.5F);
+  }
   return schema;
 }
 

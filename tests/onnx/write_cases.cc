@@ -49,6 +49,7 @@ constexpr Case kCases[] = {
     {"binary_task", "", kBeside, /*binary_task=*/true},
     {"binary_task_softplus", "link: SOFTPLUS", kInline, /*binary_task=*/true},
     {"no_dense_features", "", kInline, /*binary_task=*/false, /*dense=*/false},
+    {"exposure_offset", "exposure_offset_days: 2"},
     {"one_layer", "meta { layers: 1 tower_layers: 1 } experts: 1"},
 };
 
