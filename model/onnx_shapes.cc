@@ -28,6 +28,16 @@ std::string OnnxGroup(OnnxEmitter& emitter, const std::string& tensor, int64_t g
   return OnnxReshape(emitter, picked, {-1, rows, width}, hint + ".rows");
 }
 
+std::string OnnxColumns(OnnxEmitter& emitter, const std::string& rows, RowColumns columns,
+                        uint32_t row_width, const std::string& hint) {
+  if (columns.width == row_width) return rows;
+  return emitter.Node(
+      "Slice",
+      {rows, emitter.Integers({int64_t{columns.first}}),
+       emitter.Integers({int64_t{columns.first} + columns.width}), emitter.Integers({-1})},
+      {}, hint);
+}
+
 std::string OnnxLinear(OnnxEmitter& emitter, const std::string& x, ParameterId weight,
                        std::optional<ParameterId> bias, const std::string& hint) {
   std::vector<std::string> inputs = {x, emitter.ParameterName(weight)};

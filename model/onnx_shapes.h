@@ -9,6 +9,7 @@
 
 #include "model/graph.h"
 #include "model/onnx_emitter.h"
+#include "model/row_columns.h"
 
 namespace caravan::model {
 
@@ -24,6 +25,10 @@ void OnnxReshapeTo(OnnxEmitter& emitter, ValueId output, const std::string& tens
 // tensor[:, group] of [batch, groups, rows, width]: [batch, rows, width].
 std::string OnnxGroup(OnnxEmitter& emitter, const std::string& tensor, int64_t group, int64_t rows,
                       int64_t width, const std::string& hint);
+
+// `columns` of the last axis of `rows`, which is `row_width` wide; `rows` itself where that is all.
+std::string OnnxColumns(OnnxEmitter& emitter, const std::string& rows, RowColumns columns,
+                        uint32_t row_width, const std::string& hint);
 
 // x W^T + b by row: x [rows, in], W [out, in], b [out] (or none).
 std::string OnnxLinear(OnnxEmitter& emitter, const std::string& x, ParameterId weight,
