@@ -21,13 +21,13 @@ size_t NameWidth(const Comparison& comparison) {
 
 std::string OverallText(const Comparison& comparison) {
   const size_t width = NameWidth(comparison);
-  std::string text = fmt::format("{:<{}}  {:>17}  {:>17}  {:<28}  {}\n", "model", width, "NMAE",
+  std::string text = fmt::format("{:<{}}  {:>17}  {:>17}  {:<30}  {}\n", "model", width, "NMAE",
                                  "SMAPE", "NMAE against the best baseline",
                                  fmt::format("NMAE less that of {}", comparison.reference));
   text += std::string(text.size() - 1, '-') + "\n";
   for (const ComparedModel& model : comparison.models) {
     text +=
-        fmt::format("{:<{}}  {:>17}  {:>17}  {:<28}  {}{}\n", model.name, width,
+        fmt::format("{:<{}}  {:>17}  {:>17}  {:<30}  {}{}\n", model.name, width,
                     SpreadText(model.nmae, model.seeds > 1),
                     SpreadText(model.smape, model.seeds > 1), GainText(comparison, model),
                     DifferenceText(model), model.beats_yardsticks ? "" : "  BEHIND A YARDSTICK");

@@ -17,6 +17,7 @@ namespace {
 constexpr uint32_t kFirstBucket = 2;
 
 constexpr uint32_t kBatchSamples = 256;
+constexpr double kTotalMin = 1e-4;
 
 const conf::Task* FindTask(const conf::Job& job, const std::string& name) {
   const auto& tasks = job.data().tasks();
@@ -107,7 +108,9 @@ double Yardsticks::Window(uint32_t window, const Series& series, const data::Bat
   if (feature < 0) return 0;
   const size_t at = size_t{sample} * dense_means_.size() + feature;
   const double x = double{batch.dense[at]} * dense_deviations_[feature] + dense_means_[feature];
-  return std::max(0.0, std::expm1(x)) * scale;
+  const double total = std::expm1(x);
+  // What is left of a zero after standardising in single precision would count as a full SMAPE.
+  return total < kTotalMin ? 0 : total * scale;
 }
 
 double Yardsticks::Predict(size_t number, const data::Batch& batch, uint32_t sample,
