@@ -4,9 +4,11 @@ namespace caravan::launch {
 namespace {
 
 constexpr const Command* kCommands[] = {
-    &kImportCommand,     &kInspectCommand,     &kTrainCommand,     &kStatusCommand,
-    &kEvaluateCommand,   &kCompareCommand,     &kPredictCommand,   &kExportCommand,
-    &kBenchModelCommand, &kBenchServerCommand, &kSchedulerCommand, &kServerCommand,
+    &kImportCommand,           &kInspectCommand,         &kTrainCommand,
+    &kStatusCommand,           &kEvaluateCommand,        &kCompareCommand,
+    &kPredictCommand,          &kExportCommand,          &kCheckpointListCommand,
+    &kCheckpointVerifyCommand, &kCheckpointPruneCommand, &kBenchModelCommand,
+    &kBenchServerCommand,      &kSchedulerCommand,       &kServerCommand,
     &kWorkerCommand,
 };
 
