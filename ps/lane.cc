@@ -188,6 +188,8 @@ absl::StatusOr<net::Message> Lane::Dispatch(const net::Header& header,
       return HandleMarkQuery(header);
     case net::Header::kLedgerQuery:
       return HandleLedgerQuery(header);
+    case net::Header::kBlockMarksQuery:
+      return HandleBlockMarksQuery(header);
     case net::Header::kSaveCheckpoint:
       return HandleSaveCheckpoint(header);
     default:
@@ -219,6 +221,19 @@ absl::StatusOr<net::Message> Lane::HandleLedgerQuery(const net::Header& header) 
   for (size_t i = 0; i < samples.size(); ++i) {
     ledger.add_shards(Index(marks_.shards()[i]));
     ledger.add_samples(samples[i]);
+  }
+  return net::MakeMessage(reply);
+}
+
+absl::StatusOr<net::Message> Lane::HandleBlockMarksQuery(const net::Header& header) {
+  net::Reply reply;
+  reply.set_request_id(header.request_id());
+  reply.set_code(net::OK);
+  net::BlockMarksReply& out = *reply.mutable_block_marks();
+  out.set_epoch(marks_.epoch());
+  for (const auto& [block, mark] : marks_.Begun()) {
+    out.add_blocks(block);
+    out.add_marks(mark);
   }
   return net::MakeMessage(reply);
 }

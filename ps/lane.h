@@ -99,6 +99,7 @@ class Lane {
   net::Message Refuse(uint64_t request_id, const absl::Status& status);
   absl::StatusOr<net::Message> HandleMarkQuery(const net::Header& header);
   absl::StatusOr<net::Message> HandleLedgerQuery(const net::Header& header);
+  absl::StatusOr<net::Message> HandleBlockMarksQuery(const net::Header& header);
 
   // request_keys.cc: the checked key list of a pull or push. NOT_FOUND: the signature is not known.
   using Spans = google::protobuf::RepeatedPtrField<net::TableSpan>;

@@ -83,7 +83,7 @@ std::string_view PhaseName(const Coordinator& coordinator) {
 Status MakeStatus(const Coordinator& coordinator, const StatusContext& context, Millis now) {
   const conf::Job& job = coordinator.spec().job();
   Status status;
-  status.set_run_id(static_cast<double>(coordinator.spec().run_id()));
+  status.set_run_id(fmt::format("{:016x}", coordinator.spec().run_id()));
   status.set_phase(std::string(PhaseName(coordinator)));
   status.set_epoch(coordinator.epoch());
   status.set_epochs(job.training().epochs());

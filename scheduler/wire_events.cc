@@ -21,7 +21,8 @@ std::string PlainText(const std::string& text) {
   return plain;
 }
 
-absl::StatusOr<Event> HelloOf(const net::Hello& hello) {
+absl::StatusOr<Event> HelloOf(const net::Header& header) {
+  const net::Hello& hello = header.hello();
   if (hello.lane_endpoints_size() > kLanesMax) {
     return absl::InvalidArgumentError(fmt::format("a server has at most {} lanes, not {}",
                                                   kLanesMax, hello.lane_endpoints_size()));
@@ -35,8 +36,8 @@ absl::StatusOr<Event> HelloOf(const net::Hello& hello) {
                .job_fingerprint = hello.job_fingerprint(),
                .model_fingerprint = hello.model_fingerprint(),
                .lane_endpoints = {hello.lane_endpoints().begin(), hello.lane_endpoints().end()},
-               .host = PlainText(hello.host()),
-               .pid = hello.pid()};
+               .host = PlainText(header.host()),
+               .pid = header.pid()};
 }
 
 absl::StatusOr<Event> HeartbeatOf(const net::Header& header) {
@@ -137,7 +138,7 @@ class ReplyMaker {
 absl::StatusOr<Event> EventOf(const net::Header& header) {
   switch (header.body_case()) {
     case net::Header::kHello:
-      return HelloOf(header.hello());
+      return HelloOf(header);
     case net::Header::kHeartbeat:
       return HeartbeatOf(header);
     case net::Header::kLeaseRequest:

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
@@ -12,11 +11,6 @@ namespace caravan::worker {
 namespace {
 
 constexpr absl::Duration kRoutingPause = absl::Milliseconds(200);
-
-std::string HostName() {
-  char name[256] = {};
-  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
-}
 
 bool Stopped(const WorkerOptions& options) { return options.stop != nullptr && *options.stop; }
 
@@ -61,8 +55,6 @@ absl::StatusOr<Membership> Join(net::RequestClient& client, const WorkerOptions&
   hello.set_version(options.version);
   hello.set_incarnation(incarnation);
   hello.set_job_fingerprint(options.job_fingerprint);
-  hello.set_host(HostName());
-  hello.set_pid(static_cast<uint32_t>(getpid()));
   client.SetRun(options.run_id, 0);
   CARAVAN_ASSIGN_OR_RETURN(net::Answer answer, Ask(client, options, header));
   net::Welcome& welcome = *answer.reply.mutable_welcome();
