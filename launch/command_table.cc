@@ -4,9 +4,10 @@ namespace caravan::launch {
 namespace {
 
 constexpr const Command* kCommands[] = {
-    &kImportCommand,      &kInspectCommand,   &kTrainCommand,  &kStatusCommand,
-    &kEvaluateCommand,    &kPredictCommand,   &kExportCommand, &kBenchModelCommand,
-    &kBenchServerCommand, &kSchedulerCommand, &kServerCommand, &kWorkerCommand,
+    &kImportCommand,     &kInspectCommand,     &kTrainCommand,     &kStatusCommand,
+    &kEvaluateCommand,   &kCompareCommand,     &kPredictCommand,   &kExportCommand,
+    &kBenchModelCommand, &kBenchServerCommand, &kSchedulerCommand, &kServerCommand,
+    &kWorkerCommand,
 };
 
 }  // namespace

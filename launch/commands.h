@@ -37,6 +37,7 @@ bool IsRole(const Command& command);
 
 extern const Command kBenchModelCommand;
 extern const Command kBenchServerCommand;
+extern const Command kCompareCommand;
 extern const Command kEvaluateCommand;
 extern const Command kExportCommand;
 extern const Command kImportCommand;

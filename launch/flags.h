@@ -5,6 +5,9 @@
 
 #include <gflags/gflags.h>
 
+#include <string>
+#include <vector>
+
 DECLARE_string(job);
 DECLARE_string(run);
 DECLARE_string(data);
@@ -14,5 +17,15 @@ DECLARE_string(checkpoint);
 DECLARE_string(scheduler);
 DECLARE_string(listen);
 DECLARE_bool(json);
+DECLARE_uint32(workers);
+DECLARE_uint32(servers);
+DECLARE_uint32(lanes);
+
+namespace caravan::launch {
+
+// The overrides of --set, with those of --workers, --servers and --lanes behind them.
+std::vector<std::string> WithClusterSizes(std::vector<std::string> overrides);
+
+}  // namespace caravan::launch
 
 #endif  // CARAVAN_LAUNCH_FLAGS_H_

@@ -16,24 +16,11 @@
 #include "launch/training.h"
 
 DEFINE_bool(resume, false, "go on with the run from its last complete checkpoint");
-DEFINE_uint32(workers, 0, "worker processes; 0: cluster.workers of the job");
-DEFINE_uint32(servers, 0, "server processes; 0: cluster.servers of the job");
-DEFINE_uint32(lanes, 0, "lanes a server; 0: cluster.lanes of the job");
 DEFINE_uint64(stop_after_batches, 0,
               "stop, with a checkpoint, once so many batches are applied; 0: at the end");
 
 namespace caravan::launch {
 namespace {
-
-std::vector<std::string> Overrides(const CommandLine& line) {
-  std::vector<std::string> overrides = line.overrides;
-  for (const auto& [field, value] :
-       {std::pair{"workers", FLAGS_workers}, std::pair{"servers", FLAGS_servers},
-        std::pair{"lanes", FLAGS_lanes}}) {
-    if (value > 0) overrides.push_back(fmt::format("cluster.{}={}", field, value));
-  }
-  return overrides;
-}
 
 absl::Status RunTrain(const CommandLine& line) {
   if (!line.arguments.empty()) {
@@ -54,7 +41,7 @@ absl::Status RunTrain(const CommandLine& line) {
   CARAVAN_ASSIGN_OR_RETURN(const conf::RunSpec spec,
                            PrepareRun({.job_path = FLAGS_job,
                                        .data_directory = FLAGS_data,
-                                       .overrides = Overrides(line),
+                                       .overrides = WithClusterSizes(line.overrides),
                                        .resume = FLAGS_resume,
                                        .stop_after_batches = FLAGS_stop_after_batches,
                                        .note = note},

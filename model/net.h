@@ -4,6 +4,8 @@
 #define CARAVAN_MODEL_NET_H_
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "conf/job.pb.h"
@@ -16,6 +18,9 @@ namespace caravan::model {
 // Builds the net that job.model().net() names. INVALID_ARGUMENT names the field that does not fit
 // (heads that do not divide the encoder's width, no tasks, ...).
 absl::StatusOr<std::unique_ptr<Graph>> BuildNet(const conf::Job& job, const conf::Schema& schema);
+
+// What model.net may be, in the order in which reports list them.
+std::vector<std::string> NetNames();
 
 // What the servers keep for it: tables by FieldGroup, dense tensors in the graph's order.
 conf::ModelSpec MakeModelSpec(const Graph& graph);

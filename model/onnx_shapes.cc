@@ -45,6 +45,16 @@ std::string OnnxPairs(OnnxEmitter& emitter, const std::string& experts, const st
   return emitter.Node("Concat", {expert_pairs, task_pairs}, {{"axis", int64_t{3}}}, hint);
 }
 
+std::string OnnxColumns(OnnxEmitter& emitter, const std::string& rows, RowColumns columns,
+                        uint32_t row_width, const std::string& hint) {
+  if (columns.width == row_width) return rows;
+  return emitter.Node(
+      "Slice",
+      {rows, emitter.Integers({int64_t{columns.first}}),
+       emitter.Integers({int64_t{columns.first} + columns.width}), emitter.Integers({-1})},
+      {}, hint);
+}
+
 std::string OnnxLinear(OnnxEmitter& emitter, const std::string& x, ParameterId weight,
                        std::optional<ParameterId> bias, const std::string& hint) {
   std::vector<std::string> inputs = {x, emitter.ParameterName(weight)};

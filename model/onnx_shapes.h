@@ -9,6 +9,7 @@
 
 #include "model/graph.h"
 #include "model/onnx_emitter.h"
+#include "model/row_columns.h"
 
 namespace caravan::model {
 
@@ -34,6 +35,10 @@ struct OnnxPairShape {
 };
 std::string OnnxPairs(OnnxEmitter& emitter, const std::string& experts, const std::string& tasks,
                       const OnnxPairShape& shape, const std::string& hint);
+
+// `columns` of the last axis of `rows`, which is `row_width` wide; `rows` itself where that is all.
+std::string OnnxColumns(OnnxEmitter& emitter, const std::string& rows, RowColumns columns,
+                        uint32_t row_width, const std::string& hint);
 
 // x W^T + b by row: x [rows, in], W [out, in], b [out] (or none).
 std::string OnnxLinear(OnnxEmitter& emitter, const std::string& x, ParameterId weight,

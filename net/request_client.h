@@ -3,7 +3,8 @@
 //
 // Owned and used by one thread. A request is kept (its frames too) until its answer is there; it is
 // sent again when `repeat_after` passes without one, on the same connection and in order. Answers
-// with an unknown or outdated request id are dropped and counted.
+// with an unknown or outdated request id are dropped and counted. An answer WRONG_ROUTE is not
+// handed out: the request waits for the next Reroute, or its turn to be repeated.
 #ifndef CARAVAN_NET_REQUEST_CLIENT_H_
 #define CARAVAN_NET_REQUEST_CLIENT_H_
 
@@ -29,7 +30,7 @@ class RequestClient {
     Millis repeat_after{5000};
     Millis give_up_after{120000};
     uint64_t run_id = 0;
-    uint64_t sender = 0;
+    uint64_t sender = 0;  // incarnation
   };
   static absl::StatusOr<std::unique_ptr<RequestClient>> Connect(
       Context& context, const std::vector<std::string>& endpoints, const Options& options);
@@ -38,8 +39,18 @@ class RequestClient {
   virtual size_t peers() const = 0;
   virtual void SetRun(uint64_t run_id, uint32_t routing_epoch) = 0;
 
+  // Instead of Options::give_up_after, from the next look at the time on.
+  virtual void SetGiveUpAfter(Millis give_up_after) = 0;
+
+  // From any thread: peers listen at `endpoints` (as many as before) in a later routing epoch. At
+  // the owner's next call all that is unanswered is sent again there, in order, under that epoch.
+  // No effect where the epoch is not later than the present one.
+  virtual void Reroute(std::vector<std::string> endpoints, uint32_t routing_epoch) = 0;
+  // The epoch under which requests are sent.
+  virtual uint32_t routing_epoch() const = 0;
+
   // Starts a request to `peer` (index into endpoints). `frames` go behind the header. request_id,
-  // run_id, sender and routing_epoch are filled in. Returns its ticket.
+  // run_id, sender, host, pid and routing_epoch are filled in. Returns its ticket.
   virtual uint64_t Start(size_t peer, Header header, std::vector<Frame> frames) = 0;
 
   // Waits until `ticket` is answered. DEADLINE_EXCEEDED after give_up_after names the peer and the

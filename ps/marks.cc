@@ -88,6 +88,17 @@ uint32_t Marks::Lowest(uint32_t epoch, uint32_t block, uint32_t whole_block) con
   return marks.own.empty() ? marks.common : *std::min_element(marks.own.begin(), marks.own.end());
 }
 
+std::vector<std::pair<uint32_t, uint32_t>> Marks::Begun() const {
+  std::vector<std::pair<uint32_t, uint32_t>> begun;
+  for (const auto& [block, marks] : blocks_) {
+    const uint32_t mark =
+        marks.own.empty() ? marks.common : *std::min_element(marks.own.begin(), marks.own.end());
+    if (mark > 0) begun.emplace_back(block, mark);
+  }
+  std::sort(begun.begin(), begun.end());
+  return begun;
+}
+
 std::vector<uint64_t> Marks::Samples(uint32_t epoch) const {
   const auto found = ledger_.find(epoch);
   return found == ledger_.end() ? std::vector<uint64_t>(shards_.size()) : found->second;

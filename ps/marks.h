@@ -8,12 +8,13 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "base/ids.h"
-#include "storage/rocksdb_adapter.h"
+#include "storage/record_store.h"
 
 namespace caravan::ps {
 
@@ -47,6 +48,9 @@ class Marks {
 
   // The lowest over the lane's shards; `whole_block` for an epoch that is over.
   uint32_t Lowest(uint32_t epoch, uint32_t block, uint32_t whole_block) const;
+  // Blocks of the epoch in progress that every shard of the lane has begun, ascending, and the
+  // lowest mark of each.
+  std::vector<std::pair<uint32_t, uint32_t>> Begun() const;
   // Samples applied in `epoch`, by the lane's shards.
   std::vector<uint64_t> Samples(uint32_t epoch) const;
 

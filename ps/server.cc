@@ -1,7 +1,6 @@
 #include "ps/server.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <filesystem>
@@ -24,11 +23,6 @@ namespace caravan::ps {
 namespace {
 
 constexpr absl::Duration kPause = absl::Milliseconds(10);
-
-std::string HostName() {
-  char name[256] = {};
-  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
-}
 
 uint64_t DrawIncarnation() {
   std::random_device device;
@@ -83,8 +77,6 @@ class Server {
     hello.set_version(options_.version);
     hello.set_incarnation(incarnation_);
     hello.set_job_fingerprint(options_.job_fingerprint);
-    hello.set_host(HostName());
-    hello.set_pid(static_cast<uint32_t>(getpid()));
     return header;
   }
 

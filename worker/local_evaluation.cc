@@ -2,10 +2,8 @@
 
 #include <memory>
 
-#include <fmt/format.h>
-
 #include "base/status_macros.h"
-#include "data/block_plan.h"
+#include "data/split_visitor.h"
 #include "model/executor.h"
 #include "model/net.h"
 #include "worker/prepared_batch.h"
@@ -13,42 +11,22 @@
 namespace caravan::worker {
 namespace {
 
-absl::StatusOr<const conf::SplitSchema*> FindSplit(const conf::Schema& schema,
-                                                   const std::string& name) {
-  std::string known;
-  for (const conf::SplitSchema& split : schema.splits()) {
-    if (split.name() == name) return &split;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", split.name());
-  }
-  return absl::NotFoundError(
-      fmt::format("the data set has no split '{}'; it has: {}", name, known));
-}
-
 absl::Status PredictWith(const SplitOfRun& split, const model::Graph& graph,
                          ParameterSource& source, const PredictionVisitor& visit) {
   const conf::RunSpec& run = *split.run;
-  CARAVAN_ASSIGN_OR_RETURN(const conf::SplitSchema* const split_schema,
-                           FindSplit(run.schema(), split.split));
   CARAVAN_ASSIGN_OR_RETURN(
       const std::unique_ptr<model::Executor> executor,
       model::Executor::Create(graph, run.block_plan().batch_size(), run.job().worker().threads()));
-  CARAVAN_ASSIGN_OR_RETURN(
-      const std::unique_ptr<data::SampleReader> reader,
-      data::SampleReader::Open(split.data_directory, run.schema(), split.split));
-  PreparedBatch batch(run.schema());
-  const uint64_t batch_size = run.block_plan().batch_size();
-  const auto blocks = data::Blocks(run.block_plan(), *split_schema);
-  for (uint32_t block = 0; block < blocks.size(); ++block) {
-    for (uint32_t number = 0; number * batch_size < blocks[block].samples; ++number) {
-      CARAVAN_RETURN_IF_ERROR(reader->Read(
-          run.block_plan(), {.block = block, .batch = number, .shuffle = false}, batch.samples));
-      CARAVAN_RETURN_IF_ERROR(batch.keys.Find(batch.samples.ids));
-      CARAVAN_RETURN_IF_ERROR(source.Pull(batch.keys.keys(), batch.parameters));
-      const model::ExecutorOutput output = executor->Forward(MakeExecutorInput(batch));
-      CARAVAN_RETURN_IF_ERROR(visit(batch.samples, *reader, output.predictions));
-    }
-  }
-  return absl::OkStatus();
+  PreparedBatch prepared(run.schema());
+  return data::VisitSplit(
+      split.data_directory, run.schema(), split.split, run.block_plan().batch_size(),
+      [&](const data::Batch& batch, const data::SampleReader& reader) -> absl::Status {
+        prepared.samples = batch;
+        CARAVAN_RETURN_IF_ERROR(prepared.keys.Find(batch.ids));
+        CARAVAN_RETURN_IF_ERROR(source.Pull(prepared.keys.keys(), prepared.parameters));
+        const model::ExecutorOutput output = executor->Forward(MakeExecutorInput(prepared));
+        return visit(batch, reader, output.predictions);
+      });
 }
 
 }  // namespace

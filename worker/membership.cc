@@ -1,9 +1,9 @@
 #include "worker/membership.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
@@ -12,11 +12,6 @@ namespace caravan::worker {
 namespace {
 
 constexpr absl::Duration kRoutingPause = absl::Milliseconds(200);
-
-std::string HostName() {
-  char name[256] = {};
-  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
-}
 
 bool Stopped(const WorkerOptions& options) { return options.stop != nullptr && *options.stop; }
 
@@ -53,16 +48,19 @@ absl::StatusOr<net::Routing> AwaitRouting(net::RequestClient& client, const Work
 
 }  // namespace
 
+Millis AwayPatience(const conf::Job& job) {
+  return Millis{std::max(job.worker().give_up_after_ms(), job.cluster().away_max_ms())};
+}
+
 absl::StatusOr<Membership> Join(net::RequestClient& client, const WorkerOptions& options,
-                                uint64_t incarnation) {
+                                uint64_t incarnation, uint64_t former_incarnation) {
   net::Header header;
   net::Hello& hello = *header.mutable_hello();
   hello.set_role(net::WORKER);
   hello.set_version(options.version);
   hello.set_incarnation(incarnation);
+  hello.set_former_incarnation(former_incarnation);
   hello.set_job_fingerprint(options.job_fingerprint);
-  hello.set_host(HostName());
-  hello.set_pid(static_cast<uint32_t>(getpid()));
   client.SetRun(options.run_id, 0);
   CARAVAN_ASSIGN_OR_RETURN(net::Answer answer, Ask(client, options, header));
   net::Welcome& welcome = *answer.reply.mutable_welcome();

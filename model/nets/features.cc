@@ -12,6 +12,7 @@
 #include "model/ops/concat.h"
 #include "model/ops/dense_input.h"
 #include "model/ops/exposure_offset.h"
+#include "model/ops/linear.h"
 #include "model/ops/link.h"
 #include "model/ops/loss.h"
 #include "model/ops/mean_pool.h"
@@ -136,14 +137,14 @@ bool HasExposure(const std::vector<Exposure>& exposures, size_t task) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Graph>> StartGraph(const conf::Job& job,
-                                                  const conf::Schema& schema) {
+absl::StatusOr<std::unique_ptr<Graph>> StartGraph(const conf::Job& job, const conf::Schema& schema,
+                                                  uint32_t row_width) {
   auto graph = std::make_unique<Graph>(job.model().net(), schema.history_days(),
                                        static_cast<uint32_t>(schema.dense_names_size()));
   for (uint32_t table = 0; table < std::size(kTableNames); ++table) {
     conf::TableSpec spec;
     spec.set_name(kTableNames[table]);
-    spec.set_width(job.model().embedding_width());
+    spec.set_width(row_width == 0 ? job.model().embedding_width() : row_width);
     *spec.mutable_initializer() = NormalInitializer(
         IsSequence(table) ? kSequenceEmbeddingDeviation : kAttributeEmbeddingDeviation);
     graph->AddTable(std::move(spec));
@@ -160,27 +161,71 @@ absl::StatusOr<std::unique_ptr<Graph>> StartGraph(const conf::Job& job,
   return graph;
 }
 
-ValueId AddSampleFeatures(Graph& graph, const conf::Model& model) {
+std::vector<ValueId> AddFeatureParts(Graph& graph, const conf::Model& model,
+                                     const std::string& prefix, RowColumns columns) {
   std::vector<ValueId> parts;
   for (const uint32_t table : {conf::BEHAVIOUR, conf::PERFORMANCE}) {
     const std::vector<uint32_t> fields = FieldsOf(graph, table);
     if (fields.empty()) continue;
-    const std::string name = kTableNames[table];
-    ValueId days = AddSequenceEmbedding(graph, name, fields);
+    const std::string name = prefix + kTableNames[table];
+    ValueId days = AddSequenceEmbedding(graph, name, fields, columns);
     if (model.transformer()) {
       days = AddSelfAttention(graph, name + ".encoder", days, model.heads());
     }
     parts.push_back(model.sequence_pool() == conf::MEAN ? AddMeanPool(graph, name + ".mean", days)
                                                         : days);
   }
-  if (graph.dense_features() > 0) parts.push_back(AddDenseInput(graph, "dense_features"));
-  return AddConcat(graph, "features", parts);
+  if (graph.dense_features() > 0) parts.push_back(AddDenseInput(graph, prefix + "dense_features"));
+  return parts;
+}
+
+ValueId AddSampleFeatures(Graph& graph, const conf::Model& model) {
+  return AddConcat(graph, "features", AddFeatureParts(graph, model));
+}
+
+std::vector<uint32_t> AttributeFields(const Graph& graph) {
+  std::vector<uint32_t> fields = FieldsOf(graph, conf::SCENARIO);
+  std::ranges::copy(FieldsOf(graph, conf::PROFILE), std::back_inserter(fields));
+  return fields;
 }
 
 ValueId AddAttributes(Graph& graph) {
-  std::vector<uint32_t> fields = FieldsOf(graph, conf::SCENARIO);
-  std::ranges::copy(FieldsOf(graph, conf::PROFILE), std::back_inserter(fields));
-  return AddRowEmbedding(graph, "attributes", fields);
+  return AddRowEmbedding(graph, "attributes", AttributeFields(graph));
+}
+
+ValueId AddAllFeatures(Graph& graph, const conf::Model& model) {
+  std::vector<ValueId> parts = AddFeatureParts(graph, model);
+  parts.push_back(AddAttributes(graph));
+  return AddConcat(graph, "features", parts);
+}
+
+ValueId AddLayer(Graph& graph, const std::string& name, ValueId input, const conf::Model& model,
+                 Shape shape) {
+  LinearOptions options;
+  options.in = static_cast<uint32_t>(graph.value(input).elements);
+  options.out = static_cast<uint32_t>(ElementsOf(shape));
+  options.shape = std::move(shape);
+  options.slope = model.leaky_relu_slope();
+  return AddLinear(graph, name, input, std::move(options));
+}
+
+ValueId AddTaskLayer(Graph& graph, const std::string& name, ValueId input, const conf::Model& model,
+                     uint32_t out) {
+  LinearOptions options;
+  options.in = graph.value(input).shape.back();
+  options.out = out;
+  options.shape = {graph.value(input).shape[0], out};
+  options.slope = model.leaky_relu_slope();
+  for (const GraphTask& task : graph.tasks()) options.groups.push_back(task.name);
+  return AddLinear(graph, name, input, std::move(options));
+}
+
+ValueId AddGates(Graph& graph, ValueId features, uint32_t choices) {
+  LinearOptions options;
+  options.in = static_cast<uint32_t>(graph.value(features).elements);
+  options.out = static_cast<uint32_t>(graph.tasks().size()) * choices;
+  options.shape = {static_cast<uint32_t>(graph.tasks().size()), choices};
+  return AddLinear(graph, "gates", features, std::move(options));
 }
 
 absl::Status AddOutputs(Graph& graph, ValueId x, const conf::Job& job, const conf::Schema& schema) {

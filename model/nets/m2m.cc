@@ -27,12 +27,7 @@ struct M2m {
 
   // E_i = LeakyReLU(W_i F + b_i), all k in one product (eq. 6): [k, d].
   ValueId Experts(ValueId features) const {
-    LinearOptions options;
-    options.shape = {model.experts(), model.view_width()};
-    options.in = static_cast<uint32_t>(graph.value(features).elements);
-    options.out = model.experts() * model.view_width();
-    options.slope = model.leaky_relu_slope();
-    return AddLinear(graph, "experts", features, options);
+    return AddLayer(graph, "experts", features, model, {model.experts(), model.view_width()});
   }
 
   // T_t = LeakyReLU(W Embedding(t) + b) (eq. 7): [m, d], the same for all samples.
@@ -104,13 +99,8 @@ struct M2m {
 
 // S~ = LeakyReLU(W [embeddings of S and A] + b) (eq. 8): [s].
 ValueId ScenarioKnowledge(Graph& graph, const conf::Model& model) {
-  const ValueId attributes = AddAttributes(graph);
-  LinearOptions options;
-  options.shape = {model.meta().scenario_width()};
-  options.in = static_cast<uint32_t>(graph.value(attributes).elements);
-  options.out = model.meta().scenario_width();
-  options.slope = model.leaky_relu_slope();
-  return AddLinear(graph, "scenario_knowledge", attributes, options);
+  return AddLayer(graph, "scenario_knowledge", AddAttributes(graph), model,
+                  {model.meta().scenario_width()});
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ void Concat::Differentiate(Frame<T>& frame) const {
   }
 }
 
-ValueId AddConcat(Graph& graph, const std::string& name, const std::vector<ValueId>& inputs) {
+ValueId AddConcat(Graph& graph, const std::string& name, const std::vector<ValueId>& inputs,
+                  Shape shape) {
   std::vector<uint64_t> widths;
   uint64_t total = 0;
   bool has_gradient = false;
@@ -53,7 +54,9 @@ ValueId AddConcat(Graph& graph, const std::string& name, const std::vector<Value
     total += widths.back();
     has_gradient = has_gradient || graph.value(input).has_gradient;
   }
-  const ValueId output = graph.AddValue(name, {static_cast<uint32_t>(total)}, true, has_gradient);
+  if (shape.empty()) shape = {static_cast<uint32_t>(total)};
+  CHECK_EQ(ElementsOf(shape), total) << name;
+  const ValueId output = graph.AddValue(name, std::move(shape), true, has_gradient);
   graph.AddOp(std::make_unique<Concat>(name, inputs, output, std::move(widths)));
   return output;
 }

@@ -1,4 +1,5 @@
-// The inputs, flattened, one behind the other: [sum of their elements]. All per sample.
+// The inputs, flattened, one behind the other: [sum of their elements], or of another shape of as
+// many. All per sample.
 #ifndef CARAVAN_MODEL_OPS_CONCAT_H_
 #define CARAVAN_MODEL_OPS_CONCAT_H_
 
@@ -26,7 +27,8 @@ class Concat final : public TypedOp<Concat> {
   std::vector<uint64_t> widths_;  // elements of each input
 };
 
-ValueId AddConcat(Graph& graph, const std::string& name, const std::vector<ValueId>& inputs);
+ValueId AddConcat(Graph& graph, const std::string& name, const std::vector<ValueId>& inputs,
+                  Shape shape = {});
 
 }  // namespace caravan::model
 

@@ -14,7 +14,12 @@ absl::Status Concat::EmitOnnx(OnnxEmitter& emitter) const {
     }
     parts.push_back(std::move(part));
   }
-  emitter.NodeTo(output(), "Concat", std::move(parts), {{"axis", int64_t{1}}});
+  if (emitter.graph().value(output()).shape.size() == 1) {
+    emitter.NodeTo(output(), "Concat", std::move(parts), {{"axis", int64_t{1}}});
+    return absl::OkStatus();
+  }
+  OnnxReshapeTo(emitter, output(),
+                emitter.Node("Concat", std::move(parts), {{"axis", int64_t{1}}}, name() + ".flat"));
   return absl::OkStatus();
 }
 

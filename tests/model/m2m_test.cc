@@ -147,28 +147,7 @@ TEST(M2mTest, RefusesWhatDoesNotFit) {
   EXPECT_EQ(BuildNet(job, SmallSchema()).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
-// Adam (Kingma and Ba 2015) over one flat vector.
-class LocalAdam {
- public:
-  explicit LocalAdam(size_t size) : first_(size), second_(size) {}
-  void Step(std::span<const float> gradient, std::span<float> weights) {
-    ++steps_;
-    const double rate = 3e-3 * std::sqrt(1 - std::pow(0.998, steps_)) / (1 - std::pow(0.9, steps_));
-    for (size_t i = 0; i < weights.size(); ++i) {
-      first_[i] += 0.1 * (gradient[i] - first_[i]);
-      second_[i] += 0.002 * (gradient[i] * gradient[i] - second_[i]);
-      weights[i] -= static_cast<float>(rate * first_[i] / (std::sqrt(second_[i]) + 1e-9));
-    }
-  }
-
- private:
-  int steps_ = 0;
-  std::vector<double> first_;
-  std::vector<double> second_;
-};
-
-// Labels follow from the scenario and, in one scenario only, from a profile value: the net has to
-// use both, by its meta units alone. Its loss must come near that of the true rates.
+// The net has to use the scenario and a profile value, by its meta units alone.
 TEST(M2mTest, LearnsWhatDependsOnTheScenario) {
   conf::Job job = SmallJob();
   job.mutable_model()->set_embedding_width(4);
@@ -177,43 +156,10 @@ TEST(M2mTest, LearnsWhatDependsOnTheScenario) {
   job.mutable_model()->mutable_meta()->set_scenario_width(8);
   const auto graph = BuildNet(job, SmallSchema());
   ASSERT_TRUE(graph.ok()) << graph.status();
-  RandomInputOptions options;
-  options.batch = 128;
-  options.rows_per_table = 4;
-  RandomInput<float> input(**graph, options);
-  double entropy = 0;
-  for (uint32_t b = 0; b < options.batch; ++b) {
-    const uint32_t scenario = input.row_indices[0][b];
-    const uint32_t profile = input.row_indices[1][b];
-    const float rate = scenario == 1 ? 0.2F + 2.0F * static_cast<float>(profile)
-                                     : 1.0F + static_cast<float>(scenario);
-    for (size_t t = 0; t < 3; ++t) input.labels[b * 3 + t] = rate * (t == 1 ? 0.5F : 1.0F);
-    for (size_t t = 0; t < 3; ++t) {
-      const double y = input.labels[b * 3 + t];
-      entropy += (*graph)->tasks()[t].lambda * (y - y * std::log(y)) / options.batch;
-    }
-  }
-  auto executor = Executor::Create(**graph, options.batch, 1);
-  ASSERT_TRUE(executor.ok()) << executor.status();
-  std::vector<float> dense((*graph)->parameter_elements());
-  std::vector<std::vector<float>> row_gradients;
-  std::vector<LocalAdam> row_adam;
-  for (const auto& rows : input.rows) {
-    row_gradients.emplace_back(rows.size());
-    row_adam.emplace_back(rows.size());
-  }
-  std::vector<std::span<float>> spans(row_gradients.begin(), row_gradients.end());
-  LocalAdam dense_adam(dense.size());
-  double first = 0;
-  double last = 0;
-  for (int step = 0; step < 300; ++step) {
-    last = (*executor)->ForwardBackward(input.view(), dense, spans).loss - entropy;
-    if (step == 0) first = last;
-    dense_adam.Step(dense, input.dense_parameters);
-    for (size_t t = 0; t < spans.size(); ++t) row_adam[t].Step(spans[t], input.rows[t]);
-  }
-  EXPECT_GT(first, 1.0);
-  EXPECT_LT(last, 0.05 * first);
+  ScenarioTask task(**graph);
+  const double last = task.Train(300);
+  EXPECT_GT(task.first(), 1.0);
+  EXPECT_LT(last, 0.05 * task.first());
   EXPECT_GE(last, -1e-4) << "below the loss of the true rates";
 }
 

@@ -3,8 +3,10 @@
 
 #include "model/initializers.h"
 #include "model/ops/concat.h"
+#include "model/ops/cross_stitch.h"
 #include "model/ops/dense_input.h"
 #include "model/ops/expert_mixture.h"
+#include "model/ops/gated_mixture.h"
 #include "model/ops/linear.h"
 #include "model/ops/mean_pool.h"
 #include "model/ops/meta_layer.h"
@@ -14,6 +16,7 @@
 #include "model/ops/row_embedding.h"
 #include "model/ops/self_attention.h"
 #include "model/ops/sequence_embedding.h"
+#include "model/ops/tanh.h"
 #include "tests/model/small_world.h"
 
 namespace caravan::model {
@@ -160,6 +163,36 @@ TEST(OpGradientTest, ExpertMixture) {
   const ValueId hidden = AddInput(*graph, "hidden", {3, 2, 4});
   const ValueId experts = AddInput(*graph, "experts", {2, 3});
   CloseGraph(*graph, AddExpertMixture(*graph, "mixture", hidden, experts));
+  ExpectGradientsMatch(*graph, kBatch);
+}
+
+TEST(OpGradientTest, GatedMixture) {
+  const auto graph = SmallGraph();
+  const ValueId gates = AddInput(*graph, "gates", {3, 2});
+  const ValueId experts = AddInput(*graph, "experts", {4, 3});
+  CloseGraph(*graph, AddGatedMixture(*graph, "mixture", gates, experts, {{0, 1}, {3, 0}, {2, 3}}));
+  ExpectGradientsMatch(*graph, kBatch);
+}
+
+TEST(OpGradientTest, CrossStitch) {
+  const auto graph = SmallGraph();
+  CloseGraph(*graph, AddCrossStitch(*graph, "stitch", AddInput(*graph, "x", {3, 4})));
+  ExpectGradientsMatch(*graph, kBatch);
+}
+
+TEST(OpGradientTest, Tanh) {
+  const auto graph = SmallGraph();
+  CloseGraph(*graph, AddTanh(*graph, "tanh", AddInput(*graph, "x", {5})));
+  ExpectGradientsMatch(*graph, kBatch);
+}
+
+TEST(OpGradientTest, ColumnsOfRows) {
+  const auto graph = SmallGraph();
+  const RowColumns columns{.first = 1, .width = 2};
+  const ValueId days = AddSequenceEmbedding(*graph, "performance", kPerformance, columns);
+  const ValueId rows = AddRowEmbedding(*graph, "rows", kAttributes, columns);
+  CloseGraph(*graph,
+             AddConcat(*graph, "features", {AddMeanPool(*graph, "mean", days), rows}, {2, 7}));
   ExpectGradientsMatch(*graph, kBatch);
 }
 

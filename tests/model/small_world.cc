@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/random.h"
+#include "model/executor.h"
 #include "model/graph_runner.h"
 #include "model/ops/linear.h"
 #include "model/ops/link.h"
@@ -167,6 +168,85 @@ void ExpectGradientsMatch(const Graph& graph, uint32_t batch, uint32_t distinct)
   Compare(graph, runner, input, input.dense_parameters, dense_gradient, "dense");
   for (size_t t = 0; t < input.rows.size(); ++t) {
     Compare(graph, runner, input, input.rows[t], row_gradients[t], graph.tables()[t].name());
+  }
+}
+
+namespace {
+
+// Adam (Kingma and Ba 2015) over one flat vector.
+class LocalAdam {
+ public:
+  explicit LocalAdam(size_t size) : first_(size), second_(size) {}
+  void Step(std::span<const float> gradient, std::span<float> weights) {
+    ++steps_;
+    const double rate = 3e-3 * std::sqrt(1 - std::pow(0.998, steps_)) / (1 - std::pow(0.9, steps_));
+    for (size_t i = 0; i < weights.size(); ++i) {
+      first_[i] += 0.1 * (gradient[i] - first_[i]);
+      second_[i] += 0.002 * (gradient[i] * gradient[i] - second_[i]);
+      weights[i] -= static_cast<float>(rate * first_[i] / (std::sqrt(second_[i]) + 1e-9));
+    }
+  }
+
+ private:
+  int steps_ = 0;
+  std::vector<double> first_;
+  std::vector<double> second_;
+};
+
+constexpr RandomInputOptions kLearnable{.batch = 128, .rows_per_table = 4};
+
+}  // namespace
+
+struct ScenarioTask::State {
+  explicit State(const Graph& net)
+      : input(net, kLearnable),
+        executor(*Executor::Create(net, kLearnable.batch, 1)),
+        dense(net.parameter_elements()),
+        dense_adam(net.parameter_elements()) {
+    for (uint32_t b = 0; b < kLearnable.batch; ++b) {
+      const uint32_t scenario = input.row_indices[0][b];
+      const uint32_t profile = input.row_indices[1][b];
+      const float rate = scenario == 1 ? 0.2F + 2.0F * static_cast<float>(profile)
+                                       : 1.0F + static_cast<float>(scenario);
+      for (size_t t = 0; t < 3; ++t) {
+        const float y = rate * (t == 1 ? 0.5F : 1.0F);
+        input.labels[b * 3 + t] = y;
+        entropy += net.tasks()[t].lambda * (y - y * std::log(y)) / kLearnable.batch;
+      }
+    }
+    for (const auto& rows : input.rows) {
+      row_gradients.emplace_back(rows.size());
+      row_adam.emplace_back(rows.size());
+    }
+    spans.assign(row_gradients.begin(), row_gradients.end());
+  }
+
+  RandomInput<float> input;
+  std::unique_ptr<Executor> executor;
+  std::vector<float> dense;
+  std::vector<std::vector<float>> row_gradients;
+  std::vector<std::span<float>> spans;
+  LocalAdam dense_adam;
+  std::vector<LocalAdam> row_adam;
+  double entropy = 0;
+};
+
+ScenarioTask::ScenarioTask(const Graph& graph) : state_(std::make_unique<State>(graph)) {
+  first_ = Train(0);
+}
+
+ScenarioTask::~ScenarioTask() = default;
+
+double ScenarioTask::Train(int steps) {
+  State& state = *state_;
+  for (int step = 0;; ++step) {
+    const double loss =
+        state.executor->ForwardBackward(state.input.view(), state.dense, state.spans).loss;
+    if (step == steps) return loss - state.entropy;
+    state.dense_adam.Step(state.dense, state.input.dense_parameters);
+    for (size_t t = 0; t < state.spans.size(); ++t) {
+      state.row_adam[t].Step(state.spans[t], state.input.rows[t]);
+    }
   }
 }
 

@@ -27,6 +27,23 @@ void CloseGraph(Graph& graph, ValueId value);
 // too.
 void ExpectGradientsMatch(const Graph& graph, uint32_t batch, uint32_t distinct = 0);
 
+// A task that a net can learn: labels follow from the scenario and, in one scenario only, from a
+// profile value. Trained by Adam on one batch; rows and parameters start at random.
+class ScenarioTask {
+ public:
+  // `graph` outlives it: of SmallSchema's fields and tasks, all three of them Poisson.
+  explicit ScenarioTask(const Graph& graph);
+  ~ScenarioTask();
+  // So many steps more, at least one evaluation. The loss above that of the true rates.
+  double Train(int steps);
+  double first() const { return first_; }  // that loss before the first step
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+  double first_ = 0;
+};
+
 }  // namespace caravan::model
 
 #endif  // CARAVAN_TESTS_MODEL_SMALL_WORLD_H_

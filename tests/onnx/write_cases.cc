@@ -50,6 +50,13 @@ constexpr Case kCases[] = {
     {"binary_task_softplus", "link: SOFTPLUS", kInline, /*binary_task=*/true},
     {"no_dense_features", "", kInline, /*binary_task=*/false, /*dense=*/false},
     {"exposure_offset", "exposure_offset_days: 2"},
+    {"single_task", "net: 'single_task'"},
+    {"single_task_inline", "net: 'single_task'", kInline},
+    {"shared_bottom", "net: 'shared_bottom'"},
+    {"cross_stitch", "net: 'cross_stitch'"},
+    {"mmoe", "net: 'mmoe'", kInline},
+    {"mran", "net: 'mran'"},
+    {"cgc", "net: 'cgc'", kBeside, /*binary_task=*/true},
     {"one_layer", "meta { layers: 1 tower_layers: 1 } experts: 1"},
 };
 

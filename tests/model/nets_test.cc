@@ -1,0 +1,108 @@
+// The baselines: the gradient of each whole net, that each learns, and what sets them apart.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+
+#include "model/executor.h"
+#include "model/net.h"
+#include "model/random_input.h"
+#include "tests/model/small_world.h"
+
+namespace caravan::model {
+namespace {
+
+class NetTest : public testing::TestWithParam<std::string> {
+ protected:
+  static conf::Job JobOf(const std::string& net) {
+    conf::Job job = SmallJob();
+    job.mutable_model()->set_net(net);
+    job.mutable_model()->set_view_width(4);
+    job.mutable_model()->mutable_meta()->set_scope(conf::SHARED);
+    return job;
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Nets, NetTest, testing::ValuesIn(NetNames()),
+                         [](const auto& net) { return net.param; });
+
+TEST_P(NetTest, GradientMatchesCentralDifferences) {
+  const auto graph = BuildNet(JobOf(GetParam()), SmallSchema());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  EXPECT_EQ((*graph)->net(), GetParam());
+  ExpectGradientsMatch(**graph, 3);
+}
+
+// Labels that follow from the scenario's and a profile's row: gradient descent must bring the loss
+// most of the way down to that of the true rates.
+TEST_P(NetTest, Learns) {
+  conf::Job job = JobOf(GetParam());
+  job.mutable_model()->set_embedding_width(4);
+  job.mutable_model()->set_view_width(8);
+  const auto graph = BuildNet(job, SmallSchema());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  ScenarioTask task(**graph);
+  EXPECT_GT(task.Train(0), 1.0);
+  EXPECT_LT(task.Train(400), 0.1 * task.first());
+}
+
+size_t DenseParameters(const std::string& net) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_net(net);
+  const auto graph = BuildNet(job, SmallSchema());
+  EXPECT_TRUE(graph.ok()) << graph.status();
+  return (*graph)->parameter_elements();
+}
+
+// Three tasks, three networks: nothing of one task's network moves another's predictions.
+TEST(SingleTaskTest, SharesNothing) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_net("single_task");
+  const auto graph = BuildNet(job, SmallSchema());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  RandomInputOptions options;
+  options.batch = 5;
+  RandomInput<float> input(**graph, options);
+  auto executor = Executor::Create(**graph, options.batch, 1);
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  const auto predict = [&] {
+    const auto predictions = (*executor)->Forward(input.view()).predictions;
+    return std::vector<float>(predictions.begin(), predictions.end());
+  };
+  const std::vector<float> before = predict();
+  for (const Parameter& parameter : (*graph)->parameters()) {
+    if (parameter.name.find("clicks") == std::string::npos) continue;
+    for (uint64_t i = 0; i < parameter.elements; ++i) {
+      input.dense_parameters[parameter.offset + i] += 0.3F;
+    }
+  }
+  const uint32_t width = job.model().embedding_width();
+  for (auto& rows : input.rows) {  // the first columns of each row are those of the first task
+    for (size_t i = 0; i < rows.size(); ++i) rows[i] += i % (3 * width) < width ? 0.3F : 0.0F;
+  }
+  const std::vector<float> after = predict();
+  for (size_t i = 0; i < before.size(); ++i) {
+    if (i % 3 == 0) {
+      EXPECT_NE(before[i], after[i]) << i;
+    } else {
+      EXPECT_EQ(before[i], after[i]) << i;
+    }
+  }
+}
+
+TEST(NetsTest, SharingSavesParameters) {
+  EXPECT_GT(DenseParameters("single_task"), DenseParameters("cross_stitch"));
+  EXPECT_GT(DenseParameters("m2m"), DenseParameters("m2m_without_meta_tower"));
+}
+
+TEST(NetsTest, MranRefusesHeadsThatDoNotDivideItsTokens) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_net("mran");
+  job.mutable_model()->set_view_width(5);
+  EXPECT_THAT(std::string(BuildNet(job, SmallSchema()).status().message()),
+              testing::HasSubstr("does not divide model.view_width 5"));
+}
+
+}  // namespace
+}  // namespace caravan::model
