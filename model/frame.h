@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "model/graph.h"
+#include "model/kernels/kernels.h"
+#include "model/lane_plan.h"
 
 namespace caravan::model {
 
@@ -64,6 +66,10 @@ class Frame {
     return input_->labels.subspan(first_sample_ * tasks, batch_ * tasks);
   }
 
+  const KernelSet<T>& kernels() const { return *kernels_; }
+  // Which of the frame's samples share what follows from the attribute fields alone.
+  LanePlan& lane_plan() { return *lane_plan_; }
+
   // Of the op that is running: what its SavedElements and ScratchElements asked for.
   std::span<T> Saved() { return saved_; }
   std::span<T> Scratch() { return scratch_; }
@@ -86,6 +92,8 @@ class Frame {
   std::vector<T*> gradients_;  // by ValueId; null where there is none
   std::span<T> parameter_gradient_;
   std::vector<std::span<T>> row_gradients_;  // by table
+  const KernelSet<T>* kernels_ = nullptr;
+  LanePlan* lane_plan_ = nullptr;
   std::span<T> saved_;
   std::span<T> scratch_;
 };

@@ -1,5 +1,6 @@
 #include "model/graph.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "glog/logging.h"
@@ -49,6 +50,14 @@ void Graph::AddOp(std::unique_ptr<Op> op) { ops_.push_back(std::move(op)); }
 void Graph::SetOutputs(ValueId predictions, ValueId losses) {
   predictions_ = predictions;
   losses_ = losses;
+}
+
+bool Graph::FollowsFromAttributes(ValueId value) const {
+  const auto producer = std::ranges::find(ops_, value, [](const auto& op) { return op->output(); });
+  if (producer == ops_.end()) return false;
+  const Op& op = **producer;
+  return op.follows_from_attributes() &&
+         std::ranges::all_of(op.inputs(), [&](ValueId in) { return FollowsFromAttributes(in); });
 }
 
 }  // namespace caravan::model

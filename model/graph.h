@@ -94,6 +94,9 @@ class Graph {
   const Parameter& parameter(ParameterId id) const { return parameters_[Index(id)]; }
   ValueId predictions() const { return predictions_; }
   ValueId losses() const { return losses_; }
+  // Whether a sample's value follows from its attribute fields and the parameters alone, so that
+  // samples that agree in these fields have the same.
+  bool FollowsFromAttributes(ValueId value) const;
   // Floats of all dense parameters together.
   uint64_t parameter_elements() const { return parameter_elements_; }
 

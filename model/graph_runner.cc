@@ -29,9 +29,15 @@ void GraphRunner<T>::Free::operator()(T* arena) const {
 }
 
 template <typename T>
-GraphRunner<T>::GraphRunner(const Graph& graph, uint32_t samples_max)
-    : graph_(graph), samples_max_(samples_max) {
+GraphRunner<T>::GraphRunner(const Graph& graph, uint32_t samples_max, const KernelSet<T>& kernels)
+    : graph_(graph), samples_max_(samples_max), lane_plan_(samples_max) {
   frame_.graph_ = &graph;
+  frame_.kernels_ = &kernels;
+  frame_.lane_plan_ = &lane_plan_;
+  for (uint32_t field = 0; field < graph.fields().size(); ++field) {
+    if (!graph.fields()[field].sequence) attribute_fields_.push_back(field);
+  }
+  attribute_rows_.resize(attribute_fields_.size());
   Plan(samples_max);
 }
 
@@ -95,12 +101,21 @@ void GraphRunner<T>::Enter(size_t op) {
 }
 
 template <typename T>
+void GraphRunner<T>::FindSharedLanes() {
+  for (size_t i = 0; i < attribute_fields_.size(); ++i) {
+    attribute_rows_[i] = frame_.RowIndices(attribute_fields_[i]);
+  }
+  lane_plan_.Find(frame_.batch(), attribute_rows_);
+}
+
+template <typename T>
 void GraphRunner<T>::Forward(const GraphInput<T>& input, SampleRange range) {
   CHECK_LE(range.count, samples_max_);
   frame_.input_ = &input;
   frame_.batch_ = range.count;
   frame_.first_sample_ = range.first;
   frame_.sample_weight_ = T{1} / static_cast<T>(input.batch);
+  FindSharedLanes();
   for (size_t i = 0; i < graph_.ops().size(); ++i) {
     const Op& op = *graph_.ops()[i];
     if (op.needs_labels() && input.labels.empty()) continue;

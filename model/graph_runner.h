@@ -11,6 +11,8 @@
 
 #include "model/frame.h"
 #include "model/graph.h"
+#include "model/kernels/kernels.h"
+#include "model/lane_plan.h"
 
 namespace caravan::model {
 
@@ -25,7 +27,8 @@ struct SampleRange {
 template <typename T>
 class GraphRunner {
  public:
-  GraphRunner(const Graph& graph, uint32_t samples_max);
+  GraphRunner(const Graph& graph, uint32_t samples_max,
+              const KernelSet<T>& kernels = BestKernels<T>());
 
   // Ops that need labels run only where the input has them. range.count <= samples_max.
   void Forward(const GraphInput<T>& input, SampleRange range);
@@ -51,6 +54,7 @@ class GraphRunner {
 
   void Plan(uint32_t samples_max);
   void Enter(size_t op);
+  void FindSharedLanes();
 
   const Graph& graph_;
   std::vector<OpPlan> plans_;  // by op
@@ -58,6 +62,9 @@ class GraphRunner {
   uint64_t arena_elements_ = 0;
   uint32_t samples_max_ = 0;
   std::unique_ptr<T, Free> arena_;
+  LanePlan lane_plan_;
+  std::vector<uint32_t> attribute_fields_;
+  std::vector<std::span<const uint32_t>> attribute_rows_;  // of the running batch, beside them
   Frame<T> frame_;
 };
 

@@ -28,6 +28,23 @@ std::string OnnxGroup(OnnxEmitter& emitter, const std::string& tensor, int64_t g
   return OnnxReshape(emitter, picked, {-1, rows, width}, hint + ".rows");
 }
 
+std::string OnnxPairs(OnnxEmitter& emitter, const std::string& experts, const std::string& tasks,
+                      const OnnxPairShape& shape, const std::string& hint) {
+  const std::string expert =
+      OnnxReshape(emitter, experts, {-1, 1, shape.experts, shape.expert_width}, hint + ".expert");
+  const std::string expert_pairs = emitter.Node(
+      "Expand", {expert, emitter.Integers({1, shape.tasks, 1, 1})}, {}, hint + ".experts");
+  const std::string task =
+      OnnxReshape(emitter, tasks, {1, shape.tasks, 1, shape.task_width}, hint + ".task");
+  // The task's rows repeat over batch and experts, not over their own width.
+  const std::string extents =
+      emitter.Node("Shape", {expert_pairs}, {{"end", int64_t{3}}}, hint + ".outer_extents");
+  const std::string all_extents = emitter.Node("Concat", {extents, emitter.Integers({1})},
+                                               {{"axis", int64_t{0}}}, hint + ".extents");
+  const std::string task_pairs = emitter.Node("Expand", {task, all_extents}, {}, hint + ".tasks");
+  return emitter.Node("Concat", {expert_pairs, task_pairs}, {{"axis", int64_t{3}}}, hint);
+}
+
 std::string OnnxColumns(OnnxEmitter& emitter, const std::string& rows, RowColumns columns,
                         uint32_t row_width, const std::string& hint) {
   if (columns.width == row_width) return rows;

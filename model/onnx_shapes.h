@@ -26,6 +26,16 @@ void OnnxReshapeTo(OnnxEmitter& emitter, ValueId output, const std::string& tens
 std::string OnnxGroup(OnnxEmitter& emitter, const std::string& tensor, int64_t group, int64_t rows,
                       int64_t width, const std::string& hint);
 
+// Every row of `experts` [batch, k, d] beside every row of `tasks` [m, e]: [batch, m, k, d + e].
+struct OnnxPairShape {
+  int64_t experts = 0;       // k
+  int64_t expert_width = 0;  // d
+  int64_t tasks = 0;         // m
+  int64_t task_width = 0;    // e
+};
+std::string OnnxPairs(OnnxEmitter& emitter, const std::string& experts, const std::string& tasks,
+                      const OnnxPairShape& shape, const std::string& hint);
+
 // `columns` of the last axis of `rows`, which is `row_width` wide; `rows` itself where that is all.
 std::string OnnxColumns(OnnxEmitter& emitter, const std::string& rows, RowColumns columns,
                         uint32_t row_width, const std::string& hint);

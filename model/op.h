@@ -34,7 +34,12 @@ class Op {
   const std::vector<ValueId>& inputs() const { return inputs_; }
   ValueId output() const { return output_; }
 
+  // Of a batch whose samples all differ in their attribute fields.
   virtual FlopCount CountFlops(uint32_t batch) const = 0;
+  // Where only `distinct` combinations of them are in the batch.
+  virtual FlopCount CountSharedFlops(uint32_t batch, uint32_t /*distinct*/) const {
+    return CountFlops(batch);
+  }
 
   // Writes all of the output.
   virtual void Forward(Frame<float>& frame) const = 0;
@@ -48,6 +53,9 @@ class Op {
   virtual uint64_t SavedElements(uint32_t /*batch*/) const { return 0; }
   // Elements that are free again when the call returns; their content is undefined at first.
   virtual uint64_t ScratchElements(uint32_t /*batch*/) const { return 0; }
+  // Whether the output follows from the inputs, the parameters and the attribute fields alone, and
+  // from nothing else that a batch brings.
+  virtual bool follows_from_attributes() const { return false; }
   // The loss: left out where there are no labels, and of the export.
   virtual bool needs_labels() const { return false; }
 

@@ -44,18 +44,23 @@ struct M2m {
     return AddLinear(graph, "task_views", AddParameterValue(graph, "tasks", embedding), options);
   }
 
-  // K layers (eq. 9-13), or as many ordinary ones of the same width where `meta` is off (Table 5).
-  ValueId MetaUnit(const std::string& name, ValueId input, bool meta) const {
+  MetaOptions LayerOptions() const {
+    MetaOptions options;
+    options.slope = model.leaky_relu_slope();
+    // He-normal maps and LeakyReLU hand on the size of what they are given.
+    options.scenario_size = kAttributeEmbeddingDeviation;
+    options.groups = groups;
+    return options;
+  }
+
+  // K layers (eq. 9-13), or as many ordinary ones of the same width where `meta` is off (Table 5);
+  // from layer `first` on.
+  ValueId MetaUnit(const std::string& name, ValueId input, bool meta, uint32_t first = 1) const {
     ValueId value = input;
-    for (uint32_t layer = 1; layer <= model.meta().layers(); ++layer) {
+    for (uint32_t layer = first; layer <= model.meta().layers(); ++layer) {
       const std::string layer_name = fmt::format("{}.layer{}", name, layer);
       if (meta) {
-        MetaOptions options;
-        options.slope = model.leaky_relu_slope();
-        // He-normal maps and LeakyReLU hand on the size of what they are given.
-        options.scenario_size = kAttributeEmbeddingDeviation;
-        options.groups = groups;
-        value = AddMetaLayer(graph, layer_name, value, scenario, options);
+        value = AddMetaLayer(graph, layer_name, value, scenario, LayerOptions());
       } else {
         LinearOptions options;
         options.shape = graph.value(input).shape;
@@ -67,6 +72,17 @@ struct M2m {
       }
     }
     return value;
+  }
+
+  // Meta_t of every expert beside every task's view (eq. 14): [m, k, 2d].
+  ValueId PairUnit(ValueId experts, ValueId views) const {
+    const std::string name = "meta_attention";
+    if (!model.meta_attention()) {
+      return MetaUnit(name, AddPairConcat(graph, "pairs", experts, views), false);
+    }
+    const ValueId first =
+        AddPairMetaLayer(graph, name + ".layer1", experts, views, scenario, LayerOptions());
+    return MetaUnit(name, first, true, 2);
   }
 
   // L^j = LeakyReLU(Meta^(j-1)(L^(j-1)) + L^(j-1)), j = 1..L (eq. 17-18): [m, d].
@@ -105,8 +121,7 @@ absl::StatusOr<std::unique_ptr<Graph>> BuildM2m(const conf::Job& job, const conf
     for (const GraphTask& task : graph->tasks()) net.groups.push_back(task.name);
   }
   const ValueId experts = net.Experts(features);
-  const ValueId pairs = AddPairConcat(*graph, "pairs", experts, net.TaskViews());
-  const ValueId hidden = net.MetaUnit("meta_attention", pairs, model.meta_attention());
+  const ValueId hidden = net.PairUnit(experts, net.TaskViews());
   const ValueId mixed = AddExpertMixture(*graph, "meta_attention", hidden, experts);
   CARAVAN_RETURN_IF_ERROR(AddOutputs(*graph, net.Tower(mixed), job, schema));
   return graph;

@@ -16,6 +16,7 @@ class Concat final : public TypedOp<Concat> {
   Concat(std::string name, std::vector<ValueId> inputs, ValueId output,
          std::vector<uint64_t> widths);
   FlopCount CountFlops(uint32_t batch) const override;
+  bool follows_from_attributes() const override { return true; }
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;

@@ -35,6 +35,7 @@ class Linear final : public TypedOp<Linear> {
   const std::vector<LinearWeights>& groups() const { return groups_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  bool follows_from_attributes() const override { return true; }
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;

@@ -1,241 +1,369 @@
 #include "model/ops/meta_layer.h"
 
 #include <algorithm>
-#include <cmath>
-#include <memory>
 #include <utility>
 
-#include "fmt/format.h"
-#include "glog/logging.h"
-#include "model/gemm.h"
-#include "model/initializers.h"
 #include "model/leaky_relu.h"
+#include "model/ops/lane_rows.h"
 
 namespace caravan::model {
 namespace {
 
-// Elements of W held at a time: what stays in the second-level cache beside the rest.
-constexpr size_t kTileElements = 128 * 1024;
-// Samples of a tile at most: enough for well-shaped products, few enough to leave room for rows of
-// W.
-constexpr size_t kTileSamples = 64;
+// Parts of a buffer one behind the other. Without a buffer it only counts.
+template <typename T>
+class Carver {
+ public:
+  explicit Carver(std::span<T> buffer = {}) : buffer_(buffer) {}
+  T* Take(size_t elements) {
+    T* taken = buffer_.empty() ? nullptr : &buffer_[used_];
+    used_ += PaddedLanes(elements);
+    return taken;
+  }
+  size_t used() const { return used_; }
+  std::span<T> rest() const { return buffer_.subspan(used_); }
+
+ private:
+  std::span<T> buffer_;
+  size_t used_ = 0;
+};
 
 }  // namespace
 
-// Rows [first_row, first_row + rows) of W for samples [first_sample, first_sample + samples).
+// What one call holds: arrays of lanes in the op's scratch.
 template <typename T>
-struct MetaLayer::Tile {
-  size_t first_sample;
-  size_t samples;
-  size_t first_row;
-  size_t rows;
-  T* weights;  // [samples, rows, n]
+struct MetaLayer::Pass {
+  // `slots`: depth * stride of the lanes.
+  Pass(const MetaSizes& sizes, size_t slots, Carver<T>& carver) {
+    const size_t n = sizes.width;
+    h = carver.Take(sizes.input * sizes.rows * slots);
+    dh = carver.Take(sizes.input * sizes.rows * slots);
+    z = carver.Take(n * sizes.rows * slots);
+    view = carver.Take(sizes.views > 1 ? n * sizes.rows * slots : 0);
+    h_rows = carver.Take(sizes.rows == 1 ? PaddedLanes(sizes.input) * slots : 0);
+    bias = carver.Take(n * slots);
+    scenario_lanes = carver.Take(sizes.scenario * slots);
+    scenario_rows = carver.Take(PaddedLanes(sizes.scenario) * slots);
+    d_scenario_lanes = carver.Take(sizes.scenario * slots);
+    d_scenario_rows = carver.Take(PaddedLanes(sizes.scenario) * slots);
+    view_maps = carver.Take(sizes.views * n * sizes.scenario);
+    view_starts = carver.Take(sizes.views * n);
+  }
+
+  Lanes lanes;
+  MetaMethod method = MetaMethod::kGenerate;
+  T* h;                 // [input, depth * R]
+  T* dh;                // the same
+  T* z;                 // [n, depth * R]: W h, or the gradient of it
+  T* view;              // the same, of one view, where there are several
+  T* h_rows;            // [lanes, PaddedLanes(input)], where factored
+  T* bias;              // [n]: of a view, or the gradient of it
+  T* scenario_lanes;    // [s]
+  T* scenario_rows;     // [lanes, PaddedLanes(s)]
+  T* d_scenario_lanes;  // as above
+  T* d_scenario_rows;
+  T* view_maps;          // [views, n, s]: gradients of P
+  T* view_starts;        // [views, n]: of p
+  std::span<T> scratch;  // of the products
 };
 
-MetaLayer::MetaLayer(std::string name, ValueId input, ValueId scenario, ValueId output,
-                     MetaSizes sizes, std::vector<MetaWeights> groups)
-    : TypedOp(std::move(name), {input, scenario}, output),
+MetaLayer::MetaLayer(std::string name, std::vector<ValueId> inputs, ValueId output, MetaSizes sizes,
+                     std::vector<MetaWeights> groups)
+    : TypedOp(std::move(name), std::move(inputs), output),
       sizes_(sizes),
       groups_(std::move(groups)) {}
 
-FlopCount MetaLayer::CountFlops(uint32_t batch) const {
-  const double samples = static_cast<double>(batch) * static_cast<double>(groups_.size());
+FlopCount MetaLayer::CountFlops(uint32_t batch) const { return CountSharedFlops(batch, batch); }
+
+FlopCount MetaLayer::CountSharedFlops(uint32_t batch, uint32_t distinct) const {
+  const double samples = batch;
+  const double lanes = sizes_.shares_weights ? distinct : batch;
   const double n = sizes_.width;
-  const double generate = 2 * samples * (n * n + n) * sizes_.scenario;
-  const double apply = 2 * samples * sizes_.rows * n * n;
-  // Backward makes W again, and has two products for each of generate and apply.
-  return {generate + apply, 3 * generate + 2 * apply};
+  const double s = sizes_.scenario;
+  const double map = 2 * n * sizes_.input;
+  const double bias = 2 * lanes * n * s * sizes_.views;
+  const MetaCosts costs = CostsOf(sizes_.scenario);
+  const double rows = samples * sizes_.rows;
+  FlopCount one;
+  if (sizes_.rows == 1 && rows * costs.factored_row < lanes * costs.lane + rows * costs.row) {
+    one = {rows * map * (s + 1) + bias, 2 * rows * map * (s + 1) + 2 * bias};
+  } else {
+    // Backward makes W again, and has two products for each of generate and apply.
+    const double generate = lanes * map * s;
+    const double apply = rows * map;
+    one = {generate + apply + bias, 3 * generate + 2 * apply + 2 * bias};
+  }
+  const double views = 2 * sizes_.views * n * (n - sizes_.input) * (s + 1);  // once a batch
+  const auto groups = static_cast<double>(groups_.size());
+  return {groups * (one.forward + views), groups * (one.backward + 2 * views)};
 }
 
-size_t MetaLayer::TileRows(size_t samples) const {
-  const size_t rows = kTileElements / (samples * sizes_.width);
-  return std::clamp<size_t>(rows, 1, sizes_.width);
+uint64_t MetaLayer::SavedElements(uint32_t /*batch*/) const {
+  return has_views() ? groups_.size() * sizes_.views * sizes_.width * (sizes_.scenario + 1ULL) : 0;
 }
 
 uint64_t MetaLayer::ScratchElements(uint32_t batch) const {
-  // The last tile of samples may be smaller and so have more rows of W: never more elements.
-  const size_t samples = std::min<size_t>(batch, kTileSamples);
-  const size_t n = sizes_.width;
-  const size_t weights = std::max(std::min(kTileElements, samples * n * n), samples * n);
-  return weights + size_t{batch} * n;
+  Carver<float> carver;
+  const size_t slots = LanePlan::SlotsMax(batch);
+  const Pass<float> pass(sizes_, slots, carver);
+  return carver.used() +
+         GeneratedScratchElements(sizes_.width, sizes_.input, sizes_.scenario, slots);
 }
 
-template <typename T, typename Visit>
-void MetaLayer::ForEachTile(size_t batch, T* weights, const Visit& visit) const {
-  for (size_t b = 0; b < batch; b += kTileSamples) {
-    const size_t samples = std::min(kTileSamples, batch - b);
-    const size_t tile_rows = TileRows(samples);
-    for (size_t row = 0; row < sizes_.width; row += tile_rows) {
-      visit(Tile<T>{b, samples, row, std::min<size_t>(tile_rows, sizes_.width - row), weights});
+// The lanes of the batch, the method, and S in the lanes.
+template <typename T>
+MetaLayer::Pass<T> MetaLayer::Begin(Frame<T>& frame) const {
+  LanePlan& plan = frame.lane_plan();
+  const MetaCosts costs = CostsOf(sizes_.scenario);
+  const size_t depth =
+      sizes_.shares_weights ? plan.BestDepth(costs.lane, costs.row * sizes_.rows) : 1;
+  const size_t count =
+      sizes_.shares_weights ? plan.LanesOfDepth(depth) : PaddedLanes(frame.batch());
+  const MetaMethod method = ChooseMethod(sizes_.scenario, sizes_.rows, frame.batch(), count, depth);
+  const bool shares = sizes_.shares_weights && method == MetaMethod::kGenerate;
+  const Lanes lanes = shares ? plan.Arrange(depth) : plan.OnePerSample();
+
+  Carver<T> carver(frame.Scratch());
+  Pass<T> pass(sizes_, lanes.depth * lanes.stride(), carver);
+  pass.lanes = lanes;
+  pass.method = method;
+  pass.scratch = carver.rest();
+  const T* scenario = frame.Value(inputs()[1]).data();
+  const size_t s = sizes_.scenario;
+  const size_t padded = PaddedLanes(s);
+  std::fill_n(pass.scenario_rows, lanes.count * padded, T{0});
+  for (size_t l = 0; l < lanes.count; ++l) {
+    const uint32_t sample = lanes.first_sample(l);
+    if (sample != kNoSample) std::copy_n(scenario + sample * s, s, pass.scenario_rows + l * padded);
+    for (size_t c = 0; c < s; ++c) {
+      pass.scenario_lanes[c * lanes.stride() + l] = pass.scenario_rows[l * padded + c];
     }
   }
+  return pass;
 }
 
-// W = V_w S + v_w of the tile.
 template <typename T>
-void MetaLayer::Generate(Frame<T>& frame, const MetaWeights& weights, const Tile<T>& tile) const {
-  const size_t elements = tile.rows * sizes_.width;
-  const size_t first = tile.first_row * sizes_.width;
-  const T* start = frame.Parameter(weights.weight_start).data() + first;
-  const T* scenario = frame.Value(inputs()[1]).data() + tile.first_sample * size_t{sizes_.scenario};
-  const T* map = frame.Parameter(weights.weight_map).data() + first * sizes_.scenario;
-  Gemm(T{1}, Matrix<const T>(scenario, tile.samples, sizes_.scenario),
-       Matrix<const T>(map, elements, sizes_.scenario).Transposed(), T{0},
-       Matrix<T>(tile.weights, tile.samples, elements));
-  for (size_t b = 0; b < tile.samples; ++b) {
-    T* w = tile.weights + b * elements;
-    for (size_t i = 0; i < elements; ++i) w[i] += start[i];
+GeneratedMap<T> MetaLayer::MapOf(Frame<T>& frame, const Pass<T>& pass, size_t group) const {
+  return {.kernels = &frame.kernels(),
+          .method = pass.method,
+          .outputs = sizes_.width,
+          .columns = sizes_.input,
+          .width = sizes_.width,
+          .scenario = sizes_.scenario,
+          .rows = sizes_.rows * pass.lanes.depth,
+          .lanes = pass.lanes.count,
+          .lane_stride = pass.lanes.stride(),
+          .weight_map = frame.Parameter(groups_[group].weight_map).data(),
+          .weight_start = frame.Parameter(groups_[group].weight_start).data(),
+          .scenario_lanes = pass.scenario_lanes,
+          .scenario_rows = pass.scenario_rows};
+}
+
+// The rows of h that a group takes.
+SampleRows MetaLayer::InputRows(size_t group) const {
+  const size_t rows = sizes_.rows;
+  if (sizes_.shares_input) return {rows, 0, rows, sizes_.input};
+  return {groups_.size() * rows, group * rows, rows, sizes_.input};
+}
+
+SampleRows MetaLayer::OutputRows(size_t group, size_t view) const {
+  const size_t rows = sizes_.rows;
+  const size_t block = group * sizes_.views + view;
+  return {groups_.size() * sizes_.views * rows, block * rows, rows, sizes_.width};
+}
+
+// Where the bias of a view comes from: P and p, or V_b and v_b themselves.
+template <typename T>
+MetaLayer::BiasMap<T> MetaLayer::BiasOf(Frame<T>& frame, size_t group, size_t view) const {
+  if (!has_views()) {
+    return {frame.Parameter(groups_[group].bias_map).data(),
+            frame.Parameter(groups_[group].bias_start).data()};
   }
+  const size_t elements = size_t{sizes_.width} * sizes_.scenario;
+  const size_t number = group * sizes_.views + view;
+  const T* maps = frame.Saved().data();
+  const T* starts = maps + groups_.size() * sizes_.views * elements;
+  return {maps + number * elements, starts + number * sizes_.width};
 }
 
-// W holds dW: its part in the gradients of V_w, v_w and S.
+// b = P S + p of all lanes.
 template <typename T>
-void MetaLayer::GenerateBackward(Frame<T>& frame, const MetaWeights& weights,
-                                 const Tile<T>& tile) const {
-  const size_t elements = tile.rows * sizes_.width;
-  const size_t first = tile.first_row * sizes_.width;
-  const size_t scenario_at = tile.first_sample * size_t{sizes_.scenario};
-  const Matrix<const T> d_weights(tile.weights, tile.samples, elements);
-  const Matrix<const T> scenario(frame.Value(inputs()[1]).data() + scenario_at, tile.samples,
-                                 sizes_.scenario);
-  const Matrix<const T> map(frame.Parameter(weights.weight_map).data() + first * sizes_.scenario,
-                            elements, sizes_.scenario);
-  T* d_map = frame.ParameterGradient(weights.weight_map).data() + first * sizes_.scenario;
-  Gemm(T{1}, d_weights.Transposed(), scenario, T{1}, Matrix<T>(d_map, elements, sizes_.scenario));
-  Gemm(T{1}, d_weights, map, T{1},
-       Matrix<T>(frame.Gradient(inputs()[1]).data() + scenario_at, tile.samples, sizes_.scenario));
-  T* d_start = frame.ParameterGradient(weights.weight_start).data() + first;
-  for (size_t b = 0; b < tile.samples; ++b) {
-    const T* dw = tile.weights + b * elements;
-    for (size_t i = 0; i < elements; ++i) d_start[i] += dw[i];
-  }
-}
-
-// Columns [first_row, + rows) of a group's rows in a value [B, G, R, n].
-template <typename T>
-Matrix<T> MetaLayer::RowsOf(T* data, size_t sample, size_t group, size_t first_row,
-                            size_t rows) const {
-  const size_t n = sizes_.width;
-  return {data + (sample * groups_.size() + group) * sizes_.rows * n + first_row, sizes_.rows, rows,
-          n};
+void MetaLayer::FormBias(Frame<T>& frame, const Pass<T>& pass, const BiasMap<T>& map) const {
+  frame.kernels().multiply({.a = map.map,
+                            .a_row = sizes_.scenario,
+                            .a_step = 1,
+                            .b = pass.scenario_lanes,
+                            .b_step = pass.lanes.stride(),
+                            .c = pass.bias,
+                            .c_row = pass.lanes.stride(),
+                            .rows = sizes_.width,
+                            .columns = pass.lanes.count,
+                            .inner = sizes_.scenario,
+                            .start = ProductStart::kRows,
+                            .row_start = map.start});
 }
 
 template <typename T>
 void MetaLayer::Run(Frame<T>& frame) const {
-  const size_t n = sizes_.width;
+  const Pass<T> pass = Begin(frame);
+  const size_t stride = pass.lanes.stride();
+  const size_t slots = pass.lanes.depth * stride;
   const T* h = frame.Value(inputs()[0]).data();
-  const std::span<T> y = frame.MutableValue(output());
-  T* const bias = frame.Scratch().data();
-  T* const tile_weights = bias + frame.batch() * n;
-  const Matrix<const T> scenario(frame.Value(inputs()[1]).data(), frame.batch(), sizes_.scenario);
+  T* y = frame.MutableValue(output()).data();
+  const auto slope = static_cast<T>(sizes_.slope);
   for (size_t g = 0; g < groups_.size(); ++g) {
-    const MetaWeights& weights = groups_[g];
-    const Matrix<const T> bias_map(frame.Parameter(weights.bias_map).data(), n, sizes_.scenario);
-    const T* bias_start = frame.Parameter(weights.bias_start).data();
-    Gemm(T{1}, scenario, bias_map.Transposed(), T{0}, Matrix<T>(bias, frame.batch(), n));
-    ForEachTile(frame.batch(), tile_weights, [&](const Tile<T>& tile) {
-      Generate(frame, weights, tile);
-      for (size_t b = 0; b < tile.samples; ++b) {
-        const size_t sample = tile.first_sample + b;
-        const Matrix<const T> w(tile.weights + b * tile.rows * n, tile.rows, n);
-        Gemm(T{1}, RowsOf(h, sample, g, 0, n), w.Transposed(), T{0},
-             RowsOf(y.data(), sample, g, tile.first_row, tile.rows));
-      }
-    });
-    for (size_t b = 0; b < frame.batch(); ++b) {
-      const Matrix<T> rows = RowsOf(y.data(), b, g, 0, n);
-      for (size_t r = 0; r < rows.rows; ++r) {
-        for (size_t i = 0; i < n; ++i) rows.data[r * n + i] += bias[b * n + i] + bias_start[i];
-      }
+    if (g == 0 || !sizes_.shares_input) ToLanes(pass.lanes, InputRows(g), h, pass.h);
+    std::fill_n(pass.z, sizes_.width * sizes_.rows * slots, T{0});
+    ApplyGenerated(MapOf(frame, pass, g), pass.h, pass.z, pass.scratch);
+    if (has_views()) FormViewMaps(frame, g);
+    for (size_t v = 0; v < sizes_.views; ++v) {
+      FormBias(frame, pass, BiasOf(frame, g, v));
+      FromLanes(pass.lanes, OutputRows(g, v), pass.z, y, [&](T& to, T from, size_t i, size_t lane) {
+        const T z = from + pass.bias[i * stride + lane];
+        to = std::max(z, slope * z);
+      });
     }
   }
-  LeakyRelu(static_cast<T>(sizes_.slope), y);
 }
 
-// db = sum of dz over a sample's rows; its part in the gradients of V_b, v_b and S.
+// dz of a view (in pass.z, or pass.view where there are several), added up in pass.z over the
+// views; the sum over the rows of a lane in pass.bias.
 template <typename T>
-void MetaLayer::BiasBackward(Frame<T>& frame, size_t group, T* d_bias) const {
-  const size_t n = sizes_.width;
-  const MetaWeights& weights = groups_[group];
-  const T* dz = frame.Gradient(output()).data();
-  T* d_start = frame.ParameterGradient(weights.bias_start).data();
-  std::fill_n(d_bias, frame.batch() * n, T{0});
-  for (size_t b = 0; b < frame.batch(); ++b) {
-    const Matrix<const T> rows = RowsOf(dz, b, group, 0, n);
-    for (size_t r = 0; r < rows.rows; ++r) {
-      for (size_t i = 0; i < n; ++i) d_bias[b * n + i] += rows.data[r * n + i];
+void MetaLayer::GatherView(Frame<T>& frame, const Pass<T>& pass, size_t group, size_t view) const {
+  const size_t stride = pass.lanes.stride();
+  const size_t depth_rows = pass.lanes.depth * sizes_.rows;
+  T* const dz = sizes_.views > 1 ? pass.view : pass.z;
+  ToLanes(pass.lanes, OutputRows(group, view),
+          static_cast<const T*>(frame.Gradient(output()).data()), dz);
+  for (size_t i = 0; i < sizes_.width; ++i) {
+    T* sum = pass.bias + i * stride;
+    std::fill_n(sum, pass.lanes.count, T{0});
+    for (size_t row = 0; row < depth_rows; ++row) {
+      const T* from = dz + (i * depth_rows + row) * stride;
+      for (size_t l = 0; l < pass.lanes.count; ++l) sum[l] += from[l];
     }
-    for (size_t i = 0; i < n; ++i) d_start[i] += d_bias[b * n + i];
   }
-  const Matrix<const T> d(d_bias, frame.batch(), n);
-  Gemm(T{1}, d.Transposed(),
-       Matrix<const T>(frame.Value(inputs()[1]).data(), frame.batch(), sizes_.scenario), T{1},
-       Matrix<T>(frame.ParameterGradient(weights.bias_map).data(), n, sizes_.scenario));
-  Gemm(T{1}, d, Matrix<const T>(frame.Parameter(weights.bias_map).data(), n, sizes_.scenario), T{1},
-       Matrix<T>(frame.Gradient(inputs()[1]).data(), frame.batch(), sizes_.scenario));
+  if (sizes_.views == 1) return;
+  const size_t elements = sizes_.width * depth_rows * stride;
+  if (view == 0) {
+    std::copy_n(dz, elements, pass.z);
+  } else {
+    for (size_t i = 0; i < elements; ++i) pass.z[i] += dz[i];
+  }
+}
+
+// From pass.bias, db: the gradients of P and p, added to `d_map` and `d_start`, and of S.
+template <typename T>
+void MetaLayer::BackwardBias(Frame<T>& frame, const Pass<T>& pass, const BiasMap<T>& map, T* d_map,
+                             T* d_start) const {
+  const size_t stride = pass.lanes.stride();
+  const KernelSet<T>& kernels = frame.kernels();
+  kernels.multiply({.a = pass.bias,
+                    .a_row = stride,
+                    .a_step = 1,
+                    .b = pass.scenario_rows,
+                    .b_step = PaddedLanes(sizes_.scenario),
+                    .c = d_map,
+                    .c_row = sizes_.scenario,
+                    .rows = sizes_.width,
+                    .columns = sizes_.scenario,
+                    .inner = pass.lanes.count,
+                    .start = ProductStart::kAdd});
+  kernels.add_row_sums(pass.bias, stride, sizes_.width, pass.lanes.count, d_start);
+  kernels.multiply({.a = map.map,
+                    .a_row = 1,
+                    .a_step = sizes_.scenario,
+                    .b = pass.bias,
+                    .b_step = stride,
+                    .c = pass.d_scenario_lanes,
+                    .c_row = stride,
+                    .rows = sizes_.scenario,
+                    .columns = pass.lanes.count,
+                    .inner = sizes_.width,
+                    .start = ProductStart::kAdd});
+}
+
+template <typename T>
+void MetaLayer::BackwardGroup(Frame<T>& frame, const Pass<T>& pass, size_t group) const {
+  const MetaWeights& weights = groups_[group];
+  T* d_maps = pass.view_maps;
+  T* d_starts = pass.view_starts;
+  const size_t map_elements = size_t{sizes_.width} * sizes_.scenario;
+  if (has_views()) {
+    std::fill_n(d_maps, sizes_.views * map_elements, T{0});
+    std::fill_n(d_starts, size_t{sizes_.views} * sizes_.width, T{0});
+  } else {
+    d_maps = frame.ParameterGradient(weights.bias_map).data();
+    d_starts = frame.ParameterGradient(weights.bias_start).data();
+  }
+  for (size_t v = 0; v < sizes_.views; ++v) {
+    GatherView(frame, pass, group, v);
+    BackwardBias(frame, pass, BiasOf(frame, group, v), d_maps + v * map_elements,
+                 d_starts + v * sizes_.width);
+  }
+  if (has_views()) ViewMapsBackward(frame, group, d_maps, d_starts);
+  const GeneratedGradient<T> gradient = {
+      .h = pass.h,
+      .h_rows = pass.h_rows,
+      .dz = pass.z,
+      .dh = pass.dh,
+      .weight_map = frame.ParameterGradient(weights.weight_map).data(),
+      .weight_start = frame.ParameterGradient(weights.weight_start).data(),
+      .scenario_lanes = pass.d_scenario_lanes,
+      .scenario_rows = pass.d_scenario_rows};
+  ApplyGeneratedBackward(MapOf(frame, pass, group), gradient, pass.scratch);
 }
 
 template <typename T>
 void MetaLayer::Differentiate(Frame<T>& frame) const {
-  const size_t n = sizes_.width;
+  LeakyReluBackward(static_cast<T>(sizes_.slope), frame.Value(output()), frame.Gradient(output()));
+  const Pass<T> pass = Begin(frame);
+  const size_t stride = pass.lanes.stride();
+  const size_t s = sizes_.scenario;
+  const size_t padded = PaddedLanes(s);
+  std::fill_n(pass.d_scenario_lanes, s * stride, T{0});
+  std::fill_n(pass.d_scenario_rows, pass.lanes.count * padded, T{0});
   const T* h = frame.Value(inputs()[0]).data();
   T* dh = frame.Gradient(inputs()[0]).data();
-  LeakyReluBackward(static_cast<T>(sizes_.slope), frame.Value(output()), frame.Gradient(output()));
-  const T* dz = frame.Gradient(output()).data();
-  T* const d_bias = frame.Scratch().data();
-  T* const tile_weights = d_bias + frame.batch() * n;
+  const size_t h_elements = sizes_.input * sizes_.rows * pass.lanes.depth * stride;
   for (size_t g = 0; g < groups_.size(); ++g) {
-    BiasBackward(frame, g, d_bias);
-    ForEachTile(frame.batch(), tile_weights, [&](const Tile<T>& tile) {
-      Generate(frame, groups_[g], tile);
-      for (size_t b = 0; b < tile.samples; ++b) {
-        const size_t sample = tile.first_sample + b;
-        const Matrix<const T> d = RowsOf(dz, sample, g, tile.first_row, tile.rows);
-        T* w = tile.weights + b * tile.rows * n;
-        Gemm(T{1}, d, Matrix<const T>(w, tile.rows, n), T{1}, RowsOf(dh, sample, g, 0, n));
-        // W has served: its place takes dW = dz^T h.
-        Gemm(T{1}, d.Transposed(), RowsOf(h, sample, g, 0, n), T{0}, Matrix<T>(w, tile.rows, n));
-      }
-      GenerateBackward(frame, groups_[g], tile);
-    });
+    const SampleRows rows = InputRows(g);
+    if (g == 0 || !sizes_.shares_input) {
+      ToLanes(pass.lanes, rows, h, pass.h);
+      std::fill_n(pass.dh, h_elements, T{0});
+      if (pass.method == MetaMethod::kFactor) CopyInputRows(pass, rows, h);
+    }
+    BackwardGroup(frame, pass, g);
+    if (g + 1 == groups_.size() || !sizes_.shares_input) {
+      FromLanes(pass.lanes, rows, pass.dh, dh, [](T& to, T from, size_t, size_t) { to += from; });
+    }
+  }
+  T* d_scenario = frame.Gradient(inputs()[1]).data();
+  for (size_t l = 0; l < pass.lanes.count; ++l) {
+    const uint32_t sample = pass.lanes.first_sample(l);
+    if (sample == kNoSample) continue;
+    for (size_t c = 0; c < s; ++c) {
+      d_scenario[sample * s + c] +=
+          pass.d_scenario_lanes[c * stride + l] + pass.d_scenario_rows[l * padded + c];
+    }
   }
 }
 
-ValueId AddMetaLayer(Graph& graph, const std::string& name, ValueId input, ValueId scenario,
-                     const MetaOptions& options) {
-  const Shape shape = graph.value(input).shape;
-  CHECK(graph.value(input).per_sample && graph.value(input).has_gradient) << name;
-  CHECK(graph.value(scenario).per_sample && graph.value(scenario).has_gradient) << name;
-  const uint32_t n = shape.back();
-  MetaSizes sizes;
-  sizes.width = n;
-  sizes.scenario = static_cast<uint32_t>(graph.value(scenario).elements);
-  sizes.slope = options.slope;
-  const std::vector<std::string> groups =
-      options.groups.empty() ? std::vector<std::string>{""} : options.groups;
-  const auto group_rows = static_cast<uint32_t>(graph.value(input).elements / n);
-  CHECK_EQ(group_rows % groups.size(), 0U) << name;
-  sizes.rows = group_rows / static_cast<uint32_t>(groups.size());
-
-  // v_w has half the variance of He's layer, V_w S the other half.
-  const double start = std::sqrt(1.0 / n);
-  const double map = start / (std::sqrt(1.0 * sizes.scenario) * options.scenario_size);
-  std::vector<MetaWeights> weights;
-  for (const std::string& group : groups) {
-    const std::string prefix = group.empty() ? name : fmt::format("{}.{}", name, group);
-    MetaWeights& one = weights.emplace_back();
-    one.weight_map =
-        graph.AddParameter(prefix + ".V_w", {n * n, sizes.scenario}, NormalInitializer(map), true);
-    one.weight_start =
-        graph.AddParameter(prefix + ".v_w", {n * n}, NormalInitializer(start), false);
-    one.bias_map = graph.AddParameter(prefix + ".V_b", {n, sizes.scenario},
-                                      NormalInitializer(kMetaBiasDeviation), true);
-    one.bias_start = graph.AddParameter(prefix + ".v_b", {n}, ConstantInitializer(0), false);
+// h as rows: [lanes, PaddedLanes(input)].
+template <typename T>
+void MetaLayer::CopyInputRows(const Pass<T>& pass, const SampleRows& rows, const T* h) const {
+  const size_t padded = PaddedLanes(rows.width);
+  std::fill_n(pass.h_rows, pass.lanes.count * padded, T{0});
+  for (size_t l = 0; l < pass.lanes.count; ++l) {
+    const size_t sample = pass.lanes.first_sample(l);
+    if (sample == kNoSample) continue;
+    std::copy_n(h + (sample * rows.per_sample + rows.first) * rows.width, rows.width,
+                pass.h_rows + l * padded);
   }
-  const ValueId output = graph.AddValue(name, shape, true);
-  graph.AddOp(
-      std::make_unique<MetaLayer>(name, input, scenario, output, sizes, std::move(weights)));
-  return output;
 }
+
+template void MetaLayer::Run(Frame<float>& frame) const;
+template void MetaLayer::Run(Frame<double>& frame) const;
+template void MetaLayer::Differentiate(Frame<float>& frame) const;
+template void MetaLayer::Differentiate(Frame<double>& frame) const;
 
 }  // namespace caravan::model

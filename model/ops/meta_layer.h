@@ -3,8 +3,16 @@
 //   y_r = LeakyReLU(W h_r + b)
 // h, y: [G, R, n], S: [s]; V_w: [n * n, s], v_w: [n * n], V_b: [n, s], v_b: [n]. Groups G (tasks
 // under meta_scope TASK, else one) have parameters of their own: <name>.V_w, ...;
-// <name>.<group>.V_w, ... W is never held for the batch: it is made for a tile of samples, applied,
-// and made again backward.
+// <name>.<group>.V_w, ...
+//
+// The layer of pairs has as its input every row of E beside every view of T, which is the same for
+// all samples (M2M eq. 14): h_(t, i) = [E_i | T_t], E: [k, n - e], T: [m, e]. Its W falls in two,
+// W = [A | C]: A E_i is needed once for all tasks that share W, and C T_t = P_t S + p_t follows
+// from S as a bias does, with P_t = V_b + sum_j V_w[., j] T_tj [n, s] formed once a batch. So half
+// of W is never generated.
+//
+// How it is computed: model/ops/meta_weights.h. Where S follows from the attribute fields alone,
+// samples that agree in them share what is generated (model/lane_plan.h).
 #ifndef CARAVAN_MODEL_OPS_META_LAYER_H_
 #define CARAVAN_MODEL_OPS_META_LAYER_H_
 
@@ -12,8 +20,9 @@
 #include <string>
 #include <vector>
 
-#include "model/gemm.h"
 #include "model/op.h"
+#include "model/ops/lane_rows.h"
+#include "model/ops/meta_weights.h"
 
 namespace caravan::model {
 
@@ -25,22 +34,29 @@ struct MetaWeights {
 };
 
 struct MetaSizes {
-  uint32_t rows = 0;      // R
-  uint32_t width = 0;     // n
-  uint32_t scenario = 0;  // s
-  double slope = 0;       // of LeakyReLU
+  uint32_t rows = 0;            // R: rows of h a group multiplies by W; k in the layer of pairs
+  uint32_t views = 1;           // of T a group has; 1 without
+  uint32_t width = 0;           // n
+  uint32_t input = 0;           // columns of W that are generated: n, or n - e
+  uint32_t scenario = 0;        // s
+  bool shares_input = false;    // all groups have the same rows: the layer of pairs
+  bool shares_weights = false;  // S follows from the attribute fields alone
+  double slope = 0;             // of LeakyReLU
 };
 
 class MetaLayer final : public TypedOp<MetaLayer> {
  public:
-  // inputs: h, S.
-  MetaLayer(std::string name, ValueId input, ValueId scenario, ValueId output, MetaSizes sizes,
+  // inputs: h, S; of the layer of pairs E, S, T.
+  MetaLayer(std::string name, std::vector<ValueId> inputs, ValueId output, MetaSizes sizes,
             std::vector<MetaWeights> groups);
   const MetaSizes& sizes() const { return sizes_; }
   const std::vector<MetaWeights>& groups() const { return groups_; }
+  bool has_views() const { return inputs().size() == 3; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  FlopCount CountSharedFlops(uint32_t batch, uint32_t distinct) const override;
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
+  uint64_t SavedElements(uint32_t batch) const override;
   uint64_t ScratchElements(uint32_t batch) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
@@ -49,18 +65,38 @@ class MetaLayer final : public TypedOp<MetaLayer> {
 
  private:
   template <typename T>
-  struct Tile;
-  size_t TileRows(size_t samples) const;
-  template <typename T, typename Visit>
-  void ForEachTile(size_t batch, T* weights, const Visit& visit) const;
+  struct Pass;
   template <typename T>
-  Matrix<T> RowsOf(T* data, size_t sample, size_t group, size_t first_row, size_t rows) const;
+  struct BiasMap {
+    const T* map;    // [n, s]
+    const T* start;  // [n]
+  };
+
   template <typename T>
-  void Generate(Frame<T>& frame, const MetaWeights& weights, const Tile<T>& tile) const;
+  Pass<T> Begin(Frame<T>& frame) const;
   template <typename T>
-  void GenerateBackward(Frame<T>& frame, const MetaWeights& weights, const Tile<T>& tile) const;
+  GeneratedMap<T> MapOf(Frame<T>& frame, const Pass<T>& pass, size_t group) const;
   template <typename T>
-  void BiasBackward(Frame<T>& frame, size_t group, T* d_bias) const;
+  BiasMap<T> BiasOf(Frame<T>& frame, size_t group, size_t view) const;
+  SampleRows InputRows(size_t group) const;
+  SampleRows OutputRows(size_t group, size_t view) const;
+
+  template <typename T>
+  void FormViewMaps(Frame<T>& frame, size_t group) const;
+  template <typename T>
+  void FormBias(Frame<T>& frame, const Pass<T>& pass, const BiasMap<T>& map) const;
+
+  template <typename T>
+  void GatherView(Frame<T>& frame, const Pass<T>& pass, size_t group, size_t view) const;
+  template <typename T>
+  void BackwardBias(Frame<T>& frame, const Pass<T>& pass, const BiasMap<T>& map, T* d_map,
+                    T* d_start) const;
+  template <typename T>
+  void ViewMapsBackward(Frame<T>& frame, size_t group, const T* d_maps, const T* d_starts) const;
+  template <typename T>
+  void BackwardGroup(Frame<T>& frame, const Pass<T>& pass, size_t group) const;
+  template <typename T>
+  void CopyInputRows(const Pass<T>& pass, const SampleRows& rows, const T* h) const;
 
   MetaSizes sizes_;
   std::vector<MetaWeights> groups_;
@@ -75,6 +111,10 @@ struct MetaOptions {
 };
 ValueId AddMetaLayer(Graph& graph, const std::string& name, ValueId input, ValueId scenario,
                      const MetaOptions& options);
+// experts: [k, n - e], views: [m, e] the same for all samples; the output is [m, k, n]. With groups
+// there are as many as views.
+ValueId AddPairMetaLayer(Graph& graph, const std::string& name, ValueId experts, ValueId views,
+                         ValueId scenario, const MetaOptions& options);
 
 }  // namespace caravan::model
 

@@ -7,11 +7,16 @@ namespace caravan::model {
 
 absl::Status MetaLayer::EmitOnnx(OnnxEmitter& emitter) const {
   const int64_t n = sizes_.width;
-  const int64_t rows = sizes_.rows;
+  const int64_t rows = sizes_.rows * sizes_.views;  // of a group, once experts and views are paired
   const auto groups = static_cast<int64_t>(groups_.size());
   const std::vector<int64_t> swapped = {0, 2, 1};
   const std::string scenario = emitter.ValueName(inputs()[1]);
   std::string grouped = emitter.ValueName(inputs()[0]);
+  if (has_views()) {
+    const OnnxPairShape shape = {sizes_.rows, sizes_.input, groups * sizes_.views,
+                                 n - sizes_.input};
+    grouped = OnnxPairs(emitter, grouped, emitter.ValueName(inputs()[2]), shape, name() + ".pairs");
+  }
   if (groups > 1) grouped = OnnxReshape(emitter, grouped, {-1, groups, rows, n}, name() + ".in");
   std::vector<std::string> outputs;  // of each group: [B, 1, R, n]
   for (int64_t g = 0; g < groups; ++g) {

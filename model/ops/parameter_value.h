@@ -15,6 +15,7 @@ class ParameterValue final : public TypedOp<ParameterValue> {
   ParameterId parameter() const { return parameter_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  bool follows_from_attributes() const override { return true; }
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;

@@ -21,6 +21,7 @@ class RowEmbedding final : public TypedOp<RowEmbedding> {
   const std::vector<uint32_t>& fields() const { return fields_; }
 
   FlopCount CountFlops(uint32_t batch) const override;
+  bool follows_from_attributes() const override { return true; }
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;

@@ -27,11 +27,12 @@ TEST(CountTest, ForwardFlopsFollowTheEquations) {
                           + 2 * (3 * 4 * (8.0 * 8) + 2 * 3 * 3 * 8.0);
   const double experts = 2 * 38.0 * 6;
   const double scenario = 2 * 6.0 * 3;
-  const double meta_attention = 2 * (2 * (36 + 6) * 3.0 + 2 * 6 * 36.0);  // n = 6, 6 rows
+  const double pairs = 2 * 18 * 3.0 + 2 * 2 * 18.0 + 3 * 2 * 6 * 3.0;  // 6 x 3, 2 rows; 3 biases
+  const double meta_attention = pairs + 2 * (36 + 6) * 3.0 + 2 * 6 * 36.0;  // n = 6, 6 rows
   const double mixture = 2 * 6 * (6.0 + 3);
   const double tower = 4 * (2 * (9 + 3) * 3.0 + 2 * 3 * 9.0);  // n = 3, 3 rows
   const double head = 2 * 3 * 3.0;
-  const double task_views = 2 * 3 * 2 * 3.0;  // once a batch
+  const double task_views = 2 * 3 * 2 * 3.0 + 2 * 3 * 18 * 4.0;  // once a batch, as P and p
   const double sample = encoders + experts + scenario + meta_attention + mixture + tower + head;
   EXPECT_DOUBLE_EQ(CountFlops(*graph, 1).forward, sample + task_views);
   EXPECT_DOUBLE_EQ(CountFlops(*graph, 5).forward, 5 * sample + task_views);

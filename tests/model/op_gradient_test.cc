@@ -35,6 +35,15 @@ ValueId AddInput(Graph& graph, const std::string& name, Shape shape) {
   return AddLinear(graph, name, AddRowEmbedding(graph, name + ".rows", kAttributes), options);
 }
 
+// The same from the days of a sequence, which differ between samples of equal attributes.
+ValueId AddLinearOfDays(Graph& graph, Shape shape) {
+  LinearOptions options;
+  options.in = 3 * 16;
+  options.out = static_cast<uint32_t>(ElementsOf(shape));
+  options.shape = std::move(shape);
+  return AddLinear(graph, "x", AddSequenceEmbedding(graph, "days", kPerformance), options);
+}
+
 TEST(OpGradientTest, RowEmbeddingLinearHeadAndLosses) {
   const auto graph = SmallGraph();
   CloseGraph(*graph, AddRowEmbedding(*graph, "rows", kAttributes));
@@ -108,6 +117,45 @@ TEST(OpGradientTest, MetaLayer) {
     CloseGraph(*graph, AddMetaLayer(*graph, "meta", x, scenario, options));
     ExpectGradientsMatch(*graph, kBatch);
   }
+}
+
+TEST(OpGradientTest, PairMetaLayer) {
+  for (const bool groups : {false, true}) {
+    const auto graph = SmallGraph();
+    const ValueId experts = AddInput(*graph, "experts", {2, 3});
+    const ParameterId embedding =
+        graph->AddParameter("tasks.embedding", {3, 2}, NormalInitializer(1), false);
+    const ValueId tasks = AddParameterValue(*graph, "tasks", embedding);
+    const ValueId scenario = AddInput(*graph, "scenario", {2});
+    MetaOptions options;
+    options.slope = 0.3;
+    if (groups) options.groups = {"clicks", "cost", "active"};
+    CloseGraph(*graph, AddPairMetaLayer(*graph, "meta", experts, tasks, scenario, options));
+    ExpectGradientsMatch(*graph, kBatch);
+  }
+}
+
+TEST(OpGradientTest, MetaLayerOfSharedWeights) {
+  for (const uint32_t rows : {1U, 2U}) {
+    const auto graph = SmallGraph();
+    const ValueId x = AddLinearOfDays(*graph, {3, rows, 3});
+    MetaOptions options;
+    options.slope = 0.3;
+    options.groups = {"clicks", "cost", "active"};
+    const ValueId scenario = AddInput(*graph, "scenario", {2});
+    CloseGraph(*graph, AddMetaLayer(*graph, "meta", x, scenario, options));
+    ExpectGradientsMatch(*graph, 5, 2);
+  }
+}
+
+TEST(OpGradientTest, MetaLayerOfOneRow) {
+  const auto graph = SmallGraph();
+  const ValueId x = AddInput(*graph, "x", {3, 1, 5});
+  MetaOptions options;
+  options.slope = 0.3;
+  options.groups = {"clicks", "cost", "active"};
+  CloseGraph(*graph, AddMetaLayer(*graph, "meta", x, AddInput(*graph, "scenario", {2}), options));
+  ExpectGradientsMatch(*graph, kBatch);
 }
 
 TEST(OpGradientTest, ExpertMixture) {

@@ -134,10 +134,11 @@ void CloseGraph(Graph& graph, ValueId value) {
   graph.SetOutputs(predictions, AddLoss(graph, "losses", z));
 }
 
-void ExpectGradientsMatch(const Graph& graph, uint32_t batch) {
+void ExpectGradientsMatch(const Graph& graph, uint32_t batch, uint32_t distinct) {
   RandomInputOptions options;
   options.batch = batch;
   options.rows_per_table = 4;
+  options.distinct_attributes = distinct;
   options.seed = 5;
   RandomInput<double> input(graph, options);
   RandomStream stream(17);

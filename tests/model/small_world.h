@@ -25,7 +25,7 @@ void CloseGraph(Graph& graph, ValueId value);
 // Compares the gradient of the loss by every dense parameter and row with central differences, in
 // double; fails the test at the first few that differ. Parameters and rows start at random, biases
 // too.
-void ExpectGradientsMatch(const Graph& graph, uint32_t batch);
+void ExpectGradientsMatch(const Graph& graph, uint32_t batch, uint32_t distinct = 0);
 
 // A task that a net can learn: labels follow from the scenario and, in one scenario only, from a
 // profile value. Trained by Adam on one batch; rows and parameters start at random.
