@@ -88,6 +88,13 @@ class Comparer {
   absl::StatusOr<Comparison> Run() {
     CARAVAN_RETURN_IF_ERROR(CheckJobs());
     stop_signals_ = &CountStopSignals();
+    CARAVAN_ASSIGN_OR_RETURN(const conf::Job job, JobOf(base_));
+    CARAVAN_ASSIGN_OR_RETURN(const std::string data, DataOf(job));
+    CARAVAN_ASSIGN_OR_RETURN(const conf::Schema schema, data::LoadSchema(data));
+    if (CountTasks(job, schema).empty()) {
+      return absl::InvalidArgumentError(
+          "all of data.tasks are binary: models are compared by NMAE and SMAPE, which those lack");
+    }
     std::vector<ScoredModel> scored;
     for (const Variant& variant : variants_) {
       ScoredModel& model = scored.emplace_back();
@@ -97,9 +104,6 @@ class Comparer {
         model.seeds.push_back(std::move(scores));
       }
     }
-    CARAVAN_ASSIGN_OR_RETURN(const conf::Job job, JobOf(base_));
-    CARAVAN_ASSIGN_OR_RETURN(const std::string data, DataOf(job));
-    CARAVAN_ASSIGN_OR_RETURN(const conf::Schema schema, data::LoadSchema(data));
     if (FLAGS_sweep.empty()) CARAVAN_RETURN_IF_ERROR(AddYardsticks(job, schema, data, scored));
     return Compare(schema, job.name(), kSplit, scored, entities_.count());
   }
@@ -168,6 +172,7 @@ class Comparer {
                              const std::string& data, std::vector<ScoredModel>& scored) {
     CARAVAN_ASSIGN_OR_RETURN(const Yardsticks yardsticks, Yardsticks::Create(job, schema, data));
     const auto tasks = static_cast<uint32_t>(schema.tasks_size());
+    const std::vector<uint32_t> counted = CountTasks(job, schema);
     std::vector<EntityScores> scores(
         yardsticks.names().size(),
         EntityScores(tasks, static_cast<uint32_t>(schema.scenarios_size())));
@@ -176,11 +181,12 @@ class Comparer {
         [&](const data::Batch& batch, const data::SampleReader& reader) {
           for (uint32_t b = 0; b < batch.size; ++b) {
             const uint32_t entity = entities_.NumberOf(reader.EntityName(batch.entities[b]));
-            for (uint32_t i = 0; i < scores.size() * tasks; ++i) {
-              const uint32_t task = i % tasks;
-              scores[i / tasks].Add(entity, task, batch.scenarios[b],
-                                    yardsticks.Predict(i / tasks, batch, b, task),
-                                    batch.labels[size_t{b} * tasks + task]);
+            for (const uint32_t task : counted) {
+              const float label = batch.labels[size_t{b} * tasks + task];
+              for (size_t i = 0; i < scores.size(); ++i) {
+                scores[i].Add(entity, task, batch.scenarios[b],
+                              yardsticks.Predict(i, batch, b, task), label);
+              }
             }
           }
           return absl::OkStatus();

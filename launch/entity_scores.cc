@@ -20,6 +20,17 @@ uint32_t EntityNumbers::NumberOf(std::string_view name) {
   return numbers_.try_emplace(std::string(name), count()).first->second;
 }
 
+std::vector<uint32_t> CountTasks(const conf::Job& job, const conf::Schema& schema) {
+  std::vector<uint32_t> tasks;
+  for (int t = 0; t < schema.tasks_size(); ++t) {
+    const bool binary = std::ranges::any_of(job.data().tasks(), [&](const conf::Task& task) {
+      return task.name() == schema.tasks(t).name() && task.loss() == conf::CROSS_ENTROPY;
+    });
+    if (!binary) tasks.push_back(static_cast<uint32_t>(t));
+  }
+  return tasks;
+}
+
 void EntityScores::Add(uint32_t entity, uint32_t task, uint32_t scenario, double prediction,
                        double label) {
   const size_t needed = (size_t{entity} + 1) * cells_;

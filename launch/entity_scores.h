@@ -11,6 +11,8 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "conf/job.pb.h"
+#include "conf/schema.pb.h"
 #include "model/metrics.h"
 
 namespace caravan::launch {
@@ -24,6 +26,9 @@ class EntityNumbers {
  private:
   absl::flat_hash_map<std::string, uint32_t> numbers_;
 };
+
+// The tasks of the schema that have an NMAE: those of the job that are not binary.
+std::vector<uint32_t> CountTasks(const conf::Job& job, const conf::Schema& schema);
 
 struct OverallScores {
   double nmae = 0;  // plain mean over the cells that have one (M2M eq. 21-22)

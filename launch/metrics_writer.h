@@ -8,7 +8,7 @@
 //   epoch       epoch, seconds, samples, batches, loss, task_losses, staleness, ledger (by shard),
 //               ledger_expected
 //   evaluation  split, epoch, samples, seconds, overall {nmae, smape},
-//               cells [{task, scenario, nmae, smape, samples, loss, deviance}]
+//               cells [{task, scenario, nmae, smape, samples, auc, loss, deviance}]
 //   checkpoint  directory, seconds
 //   end         ok, message
 //

@@ -64,12 +64,10 @@ std::string Scores(const EvaluationRecord& evaluation) {
   html += "</tr>\n<tr>";
   for (size_t i = 0; i < table.scenarios.size(); ++i) html += "<th>NMAE</th><th>SMAPE</th>";
   html += "</tr>\n";
-  for (size_t task = 0; task < table.tasks.size(); ++task) {
-    html += fmt::format("<tr><td>{}</td>", EscapeHtml(table.tasks[task]));
-    for (size_t scenario = 0; scenario < table.scenarios.size(); ++scenario) {
-      const model::Figures& figures = table.cell(task, scenario).figures;
-      html += fmt::format("<td>{}</td><td>{}</td>", FigureText(figures.nmae),
-                          FigureText(figures.smape));
+  for (const ScoreRow& row : ScoreRows(table)) {
+    html += fmt::format("<tr><td>{}</td>", EscapeHtml(row.name));
+    for (const auto& [first, second] : row.figures) {
+      html += fmt::format("<td>{}</td><td>{}</td>", FigureText(first), FigureText(second));
     }
     html += "</tr>\n";
   }

@@ -39,9 +39,10 @@ ScoreTable TableOf(const conf::Schema& schema, const Json& line) {
       cell.samples = static_cast<uint64_t>(Number(entry, "samples"));
       cell.figures = {.nmae = Figure(entry, "nmae"),
                       .smape = Figure(entry, "smape"),
+                      .auc = Figure(entry, "auc"),
                       .loss = Figure(entry, "loss"),
                       .deviance = Figure(entry, "deviance")};
-      if (cell.samples > 0) ++table.overall.cells;
+      if (cell.figures.smape.has_value()) ++table.overall.cells;
       if (cell.figures.nmae.has_value()) ++table.overall.nmae_cells;
     }
   }

@@ -85,7 +85,9 @@ ScoreTable MakeScoreTable(const conf::Schema& schema, std::span<const net::CellS
          .label = cell.label(),
          .smape = cell.smape(),
          .loss = cell.loss(),
-         .deviance = cell.deviance()});
+         .deviance = cell.deviance(),
+         .ranking = {.positives = {cell.positives().begin(), cell.positives().end()},
+                     .negatives = {cell.negatives().begin(), cell.negatives().end()}}});
   }
   for (size_t i = 0; i < sums.size(); ++i) {
     table.cells[i].samples = sums[i].samples;
@@ -95,9 +97,29 @@ ScoreTable MakeScoreTable(const conf::Schema& schema, std::span<const net::CellS
   return table;
 }
 
+std::vector<ScoreRow> ScoreRows(const ScoreTable& table) {
+  std::vector<ScoreRow> rows;
+  for (size_t task = 0; task < table.tasks.size(); ++task) {
+    ScoreRow& row = rows.emplace_back();
+    bool binary = false;
+    for (size_t scenario = 0; scenario < table.scenarios.size(); ++scenario) {
+      const ScoreCell& cell = table.cell(task, scenario);
+      binary = binary || (cell.samples > 0 && !cell.figures.smape.has_value());
+    }
+    row.name = table.tasks[task] + (binary ? " (AUC, log loss)" : "");
+    for (size_t scenario = 0; scenario < table.scenarios.size(); ++scenario) {
+      const model::Figures& figures = table.cell(task, scenario).figures;
+      row.figures.push_back(binary ? std::pair{figures.auc, figures.loss}
+                                   : std::pair{figures.nmae, figures.smape});
+    }
+  }
+  return rows;
+}
+
 std::string ScoreText(const ScoreTable& table) {
+  const std::vector<ScoreRow> rows = ScoreRows(table);
   size_t task_width = std::string_view("scenario").size();
-  for (const std::string& task : table.tasks) task_width = std::max(task_width, task.size());
+  for (const ScoreRow& row : rows) task_width = std::max(task_width, row.name.size());
   std::string names = fmt::format("{:<{}}", "scenario", task_width);
   std::string heads = fmt::format("{:<{}}", "task", task_width);
   for (const std::string& name : table.scenario_names) {
@@ -106,12 +128,11 @@ std::string ScoreText(const ScoreTable& table) {
     heads += fmt::format("  {:>{}} {:>{}}", "NMAE", kFigureWidth, "SMAPE", kFigureWidth);
   }
   std::string text = fmt::format("{}\n{}\n{}\n", names, heads, std::string(heads.size(), '-'));
-  for (size_t task = 0; task < table.tasks.size(); ++task) {
-    text += fmt::format("{:<{}}", table.tasks[task], task_width);
-    for (size_t scenario = 0; scenario < table.scenarios.size(); ++scenario) {
-      const model::Figures& figures = table.cell(task, scenario).figures;
-      text += fmt::format("  {:>{}} {:>{}}", FigureText(figures.nmae), kFigureWidth,
-                          FigureText(figures.smape), kFigureWidth);
+  for (const ScoreRow& row : rows) {
+    text += fmt::format("{:<{}}", row.name, task_width);
+    for (const auto& [first, second] : row.figures) {
+      text += fmt::format("  {:>{}} {:>{}}", FigureText(first), kFigureWidth, FigureText(second),
+                          kFigureWidth);
     }
     text += "\n";
   }
@@ -138,6 +159,7 @@ std::string ScoreJson(const ScoreTable& table) {
     entry["nmae"] = FigureJson(cell.figures.nmae);
     entry["smape"] = FigureJson(cell.figures.smape);
     entry["samples"] = cell.samples;
+    entry["auc"] = FigureJson(cell.figures.auc);
     entry["loss"] = FigureJson(cell.figures.loss);
     entry["deviance"] = FigureJson(cell.figures.deviance);
   }

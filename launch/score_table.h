@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "conf/schema.pb.h"
@@ -38,10 +39,18 @@ ScoreTable MakeScoreTable(const conf::Schema& schema, const model::Metrics& metr
 // Of an evaluation round: cells in any order; those of unknown tasks or scenarios are left out.
 ScoreTable MakeScoreTable(const conf::Schema& schema, std::span<const net::CellSums> cells);
 
+// A task's line of a table for people: NMAE and SMAPE of each scenario, or AUC and log loss of a
+// binary task, whose name says so.
+struct ScoreRow {
+  std::string name;
+  std::vector<std::pair<std::optional<double>, std::optional<double>>> figures;  // by scenario
+};
+std::vector<ScoreRow> ScoreRows(const ScoreTable& table);
+
 // For a terminal: a line a task, two columns a scenario, Overall below.
 std::string ScoreText(const ScoreTable& table);
 
-// {"overall":{"nmae","smape"},"cells":[{"task","scenario","nmae","smape","samples","loss",
+// {"overall":{"nmae","smape"},"cells":[{"task","scenario","nmae","smape","samples","auc","loss",
 // "deviance"}]}; a figure that a cell does not have is null.
 std::string ScoreJson(const ScoreTable& table);
 

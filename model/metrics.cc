@@ -24,6 +24,7 @@ void AddCrossEntropy(double prediction, double label, CellSums& sums) {
   const double loss = -label * std::log(share) - (1 - label) * std::log1p(-share);
   sums.loss += loss;
   sums.deviance += 2 * loss;
+  sums.ranking.Add(share, label > 0.5);
 }
 
 }  // namespace
@@ -35,14 +36,18 @@ void CellSums::Merge(const CellSums& other) {
   smape += other.smape;
   loss += other.loss;
   deviance += other.deviance;
+  ranking.Merge(other.ranking);
 }
 
 Figures FiguresOf(const CellSums& sums) {
   Figures figures;
   if (sums.samples == 0) return figures;
   const auto samples = static_cast<double>(sums.samples);
-  if (sums.label > 0) figures.nmae = sums.absolute_error / sums.label;
-  figures.smape = sums.smape / samples;
+  if (sums.ranking.positives.empty()) {
+    if (sums.label > 0) figures.nmae = sums.absolute_error / sums.label;
+    figures.smape = sums.smape / samples;
+  }
+  figures.auc = sums.ranking.Auc();
   figures.loss = sums.loss / samples;
   figures.deviance = sums.deviance / samples;
   return figures;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/graph.h"
+#include "model/ranking.h"
 
 namespace caravan::model {
 
@@ -20,14 +21,17 @@ struct CellSums {
   double smape = 0;           // sum of |y_hat - y| / ((y_hat + y) / 2), 0/0 counted as 0
   double loss = 0;            // sum of the task's loss, without lambda
   double deviance = 0;        // sum of 2 (y log(y / y_hat) - y + y_hat); cross-entropy: 2 * loss
+  RankingCounts ranking;      // of a cross-entropy task; empty of others
 
   void Merge(const CellSums& other);
 };
 
+// None at all where there are no samples.
 struct Figures {
-  std::optional<double> nmae;   // none where the labels' sum is 0
-  std::optional<double> smape;  // none where there are no samples, like the rest
-  std::optional<double> loss;
+  std::optional<double> nmae;   // none where the labels' sum is 0, nor of a binary task
+  std::optional<double> smape;  // none of a binary task
+  std::optional<double> auc;    // of a binary task that has both classes
+  std::optional<double> loss;   // log loss of a binary task
   std::optional<double> deviance;
 };
 Figures FiguresOf(const CellSums& sums);
@@ -36,7 +40,7 @@ Figures FiguresOf(const CellSums& sums);
 struct Overall {
   std::optional<double> nmae;
   std::optional<double> smape;
-  uint32_t cells = 0;       // with samples
+  uint32_t cells = 0;       // with samples, of tasks that are not binary
   uint32_t nmae_cells = 0;  // fewer where labels sum to 0: those cells are left out of nmae
 };
 

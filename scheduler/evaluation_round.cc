@@ -1,10 +1,23 @@
 #include "scheduler/evaluation_round.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "fmt/format.h"
 
 namespace caravan::scheduler {
+namespace {
+
+constexpr int kCountsMax = 4096;  // of a class in a cell; no worker of ours sends more
+
+using Counts = google::protobuf::RepeatedField<uint64_t>;
+
+void AddCounts(const Counts& more, Counts& counts) {
+  if (counts.size() < more.size()) counts.Resize(more.size(), 0);
+  for (int i = 0; i < more.size(); ++i) counts.Set(i, counts.Get(i) + more.Get(i));
+}
+
+}  // namespace
 
 std::vector<uint32_t> SplitBlocks::Batches(uint32_t batch_size) const {
   std::vector<uint32_t> batches;
@@ -34,6 +47,11 @@ absl::Status EvaluationRound::Check(const BlockDone& report, uint32_t tasks,
                       "scenarios",
                       cell.task(), cell.scenario(), blocks_.split, report.block, tasks, scenarios));
     }
+    if (cell.positives_size() > kCountsMax || cell.negatives_size() > kCountsMax) {
+      return absl::InvalidArgumentError(fmt::format(
+          "{} block {}, task {}: {} counts by bin, {} are allowed", blocks_.split, report.block,
+          cell.task(), std::max(cell.positives_size(), cell.negatives_size()), kCountsMax));
+    }
     task_samples[cell.task()] += cell.samples();
   }
   for (uint32_t task = 0; task < tasks; ++task) {
@@ -57,6 +75,8 @@ void EvaluationRound::Add(const std::vector<net::CellSums>& cells) {
     sums.set_smape(sums.smape() + more.smape());
     sums.set_loss(sums.loss() + more.loss());
     sums.set_deviance(sums.deviance() + more.deviance());
+    AddCounts(more.positives(), *sums.mutable_positives());
+    AddCounts(more.negatives(), *sums.mutable_negatives());
   }
 }
 

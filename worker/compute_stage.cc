@@ -37,6 +37,10 @@ std::vector<net::CellSums> CellsOf(const model::Metrics& metrics) {
       cell.set_smape(sums.smape);
       cell.set_loss(sums.loss);
       cell.set_deviance(sums.deviance);
+      cell.mutable_positives()->Assign(sums.ranking.positives.begin(),
+                                       sums.ranking.positives.end());
+      cell.mutable_negatives()->Assign(sums.ranking.negatives.begin(),
+                                       sums.ranking.negatives.end());
     }
   }
   return cells;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <vector>
 
+#include "base/random.h"
+
 namespace caravan::model {
 namespace {
 
@@ -28,9 +30,11 @@ TEST(MetricsTest, FollowsTheDefinitions) {
   EXPECT_FALSE(FiguresOf(metrics.cell(0, 1)).nmae.has_value());
   EXPECT_DOUBLE_EQ(*FiguresOf(metrics.cell(0, 1)).smape, 2);
   const Overall overall = metrics.ComputeOverall();
-  EXPECT_EQ(overall.cells, 4U);
-  EXPECT_EQ(overall.nmae_cells, 3U);
-  EXPECT_NEAR(*overall.nmae, (1.0 + 0.75 + 0.5) / 3, 1e-7);
+  EXPECT_EQ(overall.cells, 2U) << "a binary task has neither NMAE nor SMAPE";
+  EXPECT_EQ(overall.nmae_cells, 1U);
+  EXPECT_NEAR(*overall.nmae, 1.0, 1e-7);
+  EXPECT_DOUBLE_EQ(*FiguresOf(metrics.cell(1, 0)).auc, 1);
+  EXPECT_FALSE(FiguresOf(metrics.cell(1, 1)).auc.has_value()) << "one class only";
 }
 
 TEST(MetricsTest, ZeroOverZeroCountsAsZero) {
@@ -57,6 +61,39 @@ TEST(MetricsTest, MergedPartsAreTheWhole) {
   EXPECT_EQ(*first.ComputeOverall().smape, *whole.ComputeOverall().smape);
   EXPECT_EQ(*first.ComputeOverall().nmae, *whole.ComputeOverall().nmae);
   EXPECT_EQ(first.cell(1, 1).samples, 1U);
+}
+
+// Against the count over all pairs.
+TEST(RankingTest, AucIsTheShareOfPairsInOrder) {
+  RandomStream stream(3);
+  RankingCounts first;
+  RankingCounts second;
+  std::vector<double> positives;
+  std::vector<double> negatives;
+  for (int i = 0; i < 600; ++i) {
+    const bool positive = i % 3 == 0;
+    const double log_odds = stream.NextNormal() + (positive ? 1.2 : 0);
+    const double share = 1 / (1 + std::exp(-log_odds));
+    (positive ? positives : negatives).push_back(share);
+    (i % 2 == 0 ? first : second).Add(share, positive);
+  }
+  double in_order = 0;
+  for (const double positive : positives) {
+    for (const double negative : negatives) in_order += positive > negative ? 1 : 0;
+  }
+  const double pairs = static_cast<double>(positives.size() * negatives.size());
+  first.Merge(second);
+  EXPECT_NEAR(*first.Auc(), in_order / pairs, 2e-3);
+  EXPECT_GT(*first.Auc(), 0.7);
+}
+
+TEST(RankingTest, ChanceIsAHalfAndExtremesHaveAPlace) {
+  RankingCounts counts;
+  for (const bool positive : {true, false}) {
+    for (const double share : {0.0, 0.5, 1.0}) counts.Add(share, positive);
+  }
+  EXPECT_DOUBLE_EQ(*counts.Auc(), 0.5);
+  EXPECT_FALSE(RankingCounts().Auc().has_value());
 }
 
 }  // namespace
