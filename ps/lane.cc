@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "base/status_macros.h"
+#include "conf/split_samples.h"
 #include "net/placement.h"
 #include "storage/posix_file_system.h"
 #include "storage/rocksdb_adapter.h"
@@ -68,7 +69,7 @@ Lane::Lane(const conf::RunSpec& spec, const Options& options)
       is_own_(OwnShards(shards_, options)),
       row_optimizer_(MakeOptimizer(RowOptimizer(spec.job().training()))),
       dense_(spec, is_own_),
-      marks_(ShardList(is_own_)),
+      marks_(ShardList(is_own_), conf::SplitSamples(spec.schema(), "train")),
       key_lists_(KeyLists::Limits{}) {
   if (options_.file_system == nullptr) {
     own_file_system_ = storage::MakePosixFileSystem();

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <utility>
 
+#include <glog/logging.h>
 #include <unistd.h>
 
 #include "absl/time/time.h"
@@ -59,6 +60,7 @@ net::Header Heartbeat::MakeHeartbeat() {
   heartbeat.set_bytes_pushed(traffic_told_.bytes_pushed - traffic_answered_.bytes_pushed);
   heartbeat.set_resident_bytes(ResidentBytes());
   heartbeat.set_waiting_for(options_.waiting_for());
+  if (!heartbeat.waiting_for().empty()) LOG(WARNING) << "waits for " << heartbeat.waiting_for();
   return header;
 }
 
@@ -70,6 +72,11 @@ absl::Status Heartbeat::Take(uint64_t ticket, bool& ordered_to_stop) {
   CARAVAN_RETURN_IF_ERROR(net::ReplyStatus(answer.reply));
   answered_ = told_;
   traffic_answered_ = traffic_told_;
+  const net::Routing& routing = answer.reply.heartbeat().routing();
+  if (routing.epoch() > options_.scheduler->routing_epoch()) {
+    options_.reroute(routing);
+    options_.scheduler->SetRun(options_.run_id, routing.epoch());
+  }
   switch (answer.reply.heartbeat().order()) {
     case net::HeartbeatReply::STOP:
       ordered_to_stop = true;
