@@ -14,7 +14,7 @@ DEFINE_uint32(dim, 16, "floats a row");
 DEFINE_uint64(rows, 300000, "rows of the table");
 DEFINE_string(optimizer, "adam", "adam, adagrad, sgd or ftrl");
 DEFINE_string(durability, "PROCESS", "PROCESS, POWER_LOSS or CHECKPOINT (no log)");
-DEFINE_bool(checkpoint, false, "measure while checkpoints are written, too");
+DEFINE_bool(while_checkpointing, false, "measure while checkpoints are written, too");
 DECLARE_double(seconds);
 
 namespace caravan::launch {
@@ -73,7 +73,7 @@ void Print(const ServerBenchFigures& figures) {
                                    {"durability", FLAGS_durability},
                                    {"unlogged_push_keys_per_s", figures.unlogged_push_keys_per_s},
                                    {"log_cost", figures.log_cost}};
-    if (FLAGS_checkpoint) {
+    if (FLAGS_while_checkpointing) {
       json["quiet"] = ToJson(figures.quiet);
       json["checkpoint"] = ToJson(figures.checkpoint);
       json["second_checkpoint"] = ToJson(figures.second_checkpoint);
@@ -91,7 +91,7 @@ void Print(const ServerBenchFigures& figures) {
              figures.unlogged_push_keys_per_s / 1e6, FLAGS_durability, 100 * figures.log_cost);
   fmt::print("memory {:6.1f} MiB of the lane\n",
              static_cast<double>(figures.resident_bytes) / (1024 * 1024));
-  if (!FLAGS_checkpoint) return;
+  if (!FLAGS_while_checkpointing) return;
   PrintMixed("no checkpoint", figures.quiet);
   PrintMixed("first checkpoint", figures.checkpoint);
   PrintMixed("second checkpoint", figures.second_checkpoint);
@@ -103,7 +103,7 @@ absl::Status RunBenchServer(const CommandLine&) {
                              .rows = FLAGS_rows,
                              .seconds = FLAGS_seconds,
                              .optimizer = {},
-                             .checkpoint = FLAGS_checkpoint};
+                             .checkpoint = FLAGS_while_checkpointing};
   if (!conf::Durability_Parse(FLAGS_durability, &options.durability)) {
     return absl::InvalidArgumentError(fmt::format(
         "--durability={}; PROCESS, POWER_LOSS and CHECKPOINT are allowed", FLAGS_durability));
@@ -130,9 +130,9 @@ extern constexpr Command kBenchServerCommand = {
     .summary = "speed of a lane through a real socket: keys/s and latency of pull and push",
     .usage =
         "[--keys=10000] [--dim=16] [--rows=300000] [--optimizer=adam] [--durability=PROCESS] "
-        "[--checkpoint] [--seconds=2] [--json]",
+        "[--while_checkpointing] [--seconds=2] [--json]",
     .example = "caravan bench server --keys=10000 --dim=16 --optimizer=adam",
-    .flags = "keys dim rows optimizer durability checkpoint seconds json",
+    .flags = "keys dim rows optimizer durability while_checkpointing seconds json",
     .run = RunBenchServer,
 };
 

@@ -43,9 +43,9 @@ struct ServerBenchFigures {
   // Pushes of a lane without a log, where there is one; the share of its throughput that is lost.
   double unlogged_push_keys_per_s = 0;
   double log_cost = 0;
-  MixedFigures quiet;              // with `checkpoint`: before
-  MixedFigures checkpoint;         // while the first, whole one is written
-  MixedFigures second_checkpoint;  // while the next one is
+  MixedFigures quiet = {};              // with `checkpoint`: before
+  MixedFigures checkpoint = {};         // while the first, whole one is written
+  MixedFigures second_checkpoint = {};  // while the next one is
 };
 
 // Its socket and database lie in a folder below /tmp, which is removed.

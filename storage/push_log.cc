@@ -11,7 +11,7 @@
 namespace caravan::storage {
 namespace {
 
-constexpr size_t kFreeSegmentsMax = 4;
+constexpr size_t kFreeSegmentsMax = 8;
 constexpr uint64_t kSegmentHeaderBytes = RecordBytes(sizeof(SegmentHeader));
 
 }  // namespace

@@ -69,7 +69,9 @@ conf::Manifest SaveWhilePushing(Lanes& lanes, const std::string& directory, uint
   uint32_t saved = 0;
   for (; saved < lanes.size(); ++*batches) {
     for (uint32_t lane = 0; lane < lanes.size(); ++lane) {
-      if (*batches == lane) EXPECT_FALSE(lanes.lane(lane).Handle(request, lane).has_value());
+      if (*batches == lane) {
+        EXPECT_FALSE(lanes.lane(lane).Handle(request, lane).has_value());
+      }
       const net::Message push =
           lanes.PushMessage(lane, RandomKeys(block * 1000 + *batches), Tag(0, block, *batches));
       EXPECT_EQ(ReplyOf(lanes.lane(lane).HandleNow(push)).push().outcome(),

@@ -62,7 +62,8 @@ class PushLogTest : public ::testing::Test {
     PushLog log(Options(is_synced), {});
     for (uint64_t lsn = 1; lsn <= records; ++lsn) {
       ASSERT_TRUE(Append(log, lsn).ok());
-      if (is_synced && lsn % 3 == 0) ASSERT_TRUE(log.Sync().ok());
+      if (!is_synced || lsn % 3 != 0) continue;
+      ASSERT_TRUE(log.Sync().ok());
     }
   }
 
@@ -81,9 +82,8 @@ class PushLogTest : public ::testing::Test {
 
   std::vector<std::string> Files() {
     std::vector<std::string> paths;
-    for (const std::string& name : *disk_.List(directory_)) {
-      paths.push_back(directory_ + "/" + name);
-    }
+    const std::vector<std::string> names = *disk_.List(directory_);
+    for (const std::string& name : names) paths.push_back(directory_ + "/" + name);
     return paths;
   }
   static void Flip(const std::string& path, uint64_t byte, int bit) {
