@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include "base/file_descriptor.h"
 #include "base/status_macros.h"
 
 namespace caravan {
@@ -22,20 +23,6 @@ absl::Status FileError(std::string_view what, const std::string& path) {
   const int error = errno;
   return absl::ErrnoToStatus(error, fmt::format("cannot {} {}", what, path));
 }
-
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  ~FileDescriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  FileDescriptor(const FileDescriptor&) = delete;
-  FileDescriptor& operator=(const FileDescriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 absl::Status WriteAll(int fd, std::string_view content, const std::string& path) {
   while (!content.empty()) {

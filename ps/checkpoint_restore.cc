@@ -19,7 +19,7 @@ constexpr uint64_t kReadCacheBytes = 8 << 20;
 
 }  // namespace
 
-absl::Status Lane::RestoreShard(storage::RocksDb& from, ShardId shard) {
+absl::Status Lane::RestoreShard(storage::RecordStore& from, ShardId shard) {
   std::optional<uint64_t> expected_rows;
   const auto restore = [&](std::string_view bytes, std::string_view value) -> absl::Status {
     const std::optional<storage::RecordKey> key = storage::DecodeKey(bytes);
@@ -74,8 +74,8 @@ absl::Status Lane::RestoreFrom(const std::string& directory, const conf::Manifes
   for (const auto& [lane, shards] : shards_of_lane) {
     const std::string from =
         fmt::format("{}/{}", directory, manifest.lane_directories(static_cast<int>(lane)));
-    CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::RocksDb> database,
-                             storage::RocksDb::OpenReadOnly(from, kReadCacheBytes));
+    CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::RecordStore> database,
+                             options_.record_stores->OpenReadOnly(from, kReadCacheBytes));
     for (const ShardId shard : shards) CARAVAN_RETURN_IF_ERROR(RestoreShard(*database, shard));
   }
   CARAVAN_RETURN_IF_ERROR(rows_->FinishRestore());

@@ -66,14 +66,14 @@ absl::Status Lane::CheckCheckpointDirectory(const std::string& directory) const 
 }
 
 absl::Status Lane::SaveShards() {
-  CARAVAN_RETURN_IF_ERROR(dense_.Save(rows_->database()));
+  CARAVAN_RETURN_IF_ERROR(dense_.Save(rows_->records()));
   storage::RecordBatch records;
   marks_.Save(records);
   for (const ShardId shard : marks_.shards()) {
     records.Put(storage::EncodeKey({.shard = shard, .kind = storage::RecordKind::kShard}),
                 FormatShardRecord(rows_->rows(shard)));
   }
-  return rows_->database().Write(records);
+  return rows_->records().Write(records);
 }
 
 absl::Status Lane::WriteState(const std::string& lane_directory) {
@@ -81,7 +81,8 @@ absl::Status Lane::WriteState(const std::string& lane_directory) {
   CARAVAN_RETURN_IF_ERROR(RemoveTree(lane_directory));
   CARAVAN_RETURN_IF_ERROR(rows_->Flush());
   CARAVAN_RETURN_IF_ERROR(SaveShards());
-  return rows_->database().WriteCheckpoint(lane_directory);
+  CARAVAN_RETURN_IF_ERROR(rows_->records().Flush());
+  return rows_->records().LinkTo(lane_directory);
 }
 
 absl::StatusOr<net::Message> Lane::HandleSaveCheckpoint(const net::Header& header) {

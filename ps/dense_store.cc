@@ -63,19 +63,19 @@ void DenseStore::Update(size_t i, std::span<const float> gradient, float rate_sc
                      std::span(state.floats).subspan(n));
 }
 
-absl::Status DenseStore::Save(storage::RocksDb& database) const {
-  storage::RecordBatch records;
+absl::Status DenseStore::Save(storage::RecordStore& records) const {
+  storage::RecordBatch batch;
   std::string value;
   for (size_t i = 0; i < chunks_.size(); ++i) {
     const State& state = states_[i];
     storage::FormatRow(state.version, state.steps, std::as_bytes(std::span(state.floats)), value);
-    records.Put(storage::EncodeKey({.shard = chunks_[i].shard,
-                                    .kind = storage::RecordKind::kChunk,
-                                    .number = Index(chunks_[i].id)}),
-                value);
-    if (records.bytes() > kWriteBytes) CARAVAN_RETURN_IF_ERROR(database.Write(records));
+    batch.Put(storage::EncodeKey({.shard = chunks_[i].shard,
+                                  .kind = storage::RecordKind::kChunk,
+                                  .number = Index(chunks_[i].id)}),
+              value);
+    if (batch.bytes() > kWriteBytes) CARAVAN_RETURN_IF_ERROR(records.Write(batch));
   }
-  return database.Write(records);
+  return records.Write(batch);
 }
 
 absl::Status DenseStore::Load(ChunkId id, std::string_view value) {

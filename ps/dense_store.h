@@ -12,7 +12,7 @@
 #include "conf/run_spec.pb.h"
 #include "net/placement.h"
 #include "ps/optimizers/optimizer.h"
-#include "storage/rocksdb_adapter.h"
+#include "storage/record_store.h"
 
 namespace caravan::ps {
 
@@ -28,7 +28,7 @@ class DenseStore {
   absl::Status Load(ChunkId id, std::string_view value);
   // After the last Load: DATA_LOSS names a chunk that did not come.
   absl::Status CheckComplete() const;
-  absl::Status Save(storage::RocksDb& database) const;
+  absl::Status Save(storage::RecordStore& records) const;
 
   // Ascending by id; index i below counts in it.
   std::span<const net::DenseChunk> chunks() const { return chunks_; }

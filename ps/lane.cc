@@ -9,6 +9,8 @@
 #include "base/hash.h"
 #include "base/status_macros.h"
 #include "net/placement.h"
+#include "storage/posix_file_system.h"
+#include "storage/rocksdb_adapter.h"
 
 namespace caravan::ps {
 namespace {
@@ -66,17 +68,27 @@ Lane::Lane(const conf::RunSpec& spec, const Options& options)
       row_optimizer_(MakeOptimizer(RowOptimizer(spec.job().training()))),
       dense_(spec, is_own_),
       marks_(ShardList(is_own_)),
-      key_lists_(KeyLists::Limits{}) {}
+      key_lists_(KeyLists::Limits{}) {
+  if (options_.file_system == nullptr) {
+    own_file_system_ = storage::MakePosixFileSystem();
+    options_.file_system = own_file_system_.get();
+  }
+  if (options_.record_stores == nullptr) {
+    own_record_stores_ = storage::MakeRocksDbStores();
+    options_.record_stores = own_record_stores_.get();
+  }
+}
 
 absl::StatusOr<std::unique_ptr<Lane>> Lane::CreateEmpty(const conf::RunSpec& spec,
                                                         const Options& options) {
   CARAVAN_RETURN_IF_ERROR(CheckSpec(spec, options));
   auto lane = std::unique_ptr<Lane>(new Lane(spec, options));
   const conf::Server& server = spec.job().server();
+  CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> records,
+                           lane->options_.record_stores->Create(
+                               options.data_directory, uint64_t{server.rocksdb_mebibytes()} << 20));
   storage::RowStore::Options rows{
-      .directory = options.data_directory,
       .hot_bytes_max = uint64_t{server.hot_rows_mebibytes()} << 20,
-      .rocksdb_bytes = uint64_t{server.rocksdb_mebibytes()} << 20,
       .shards = lane->shards_,
       .tables = {},
   };
@@ -85,7 +97,8 @@ absl::StatusOr<std::unique_ptr<Lane>> Lane::CreateEmpty(const conf::RunSpec& spe
         {.weight_floats = table.width(),
          .slot_floats = table.width() * lane->row_optimizer_->slots_per_weight()});
   }
-  CARAVAN_ASSIGN_OR_RETURN(lane->rows_, storage::RowStore::Create(std::move(rows)));
+  CARAVAN_ASSIGN_OR_RETURN(lane->rows_,
+                           storage::RowStore::Create(std::move(rows), std::move(records)));
   return lane;
 }
 
@@ -132,7 +145,7 @@ net::Message Lane::Refuse(uint64_t request_id, const absl::Status& status) {
   }
 }
 
-net::Message Lane::Handle(const net::Message& request) {
+std::optional<net::Message> Lane::Handle(const net::Message& request, uint64_t) {
   const absl::StatusOr<net::Header> header = net::ParseHeader(request);
   if (!header.ok()) return Refuse(0, header.status());
   if (header->run_id() != options_.run_id) {
@@ -142,6 +155,21 @@ net::Message Lane::Handle(const net::Message& request) {
   }
   absl::StatusOr<net::Message> answer = Dispatch(*header, request);
   return answer.ok() ? *std::move(answer) : Refuse(header->request_id(), answer.status());
+}
+
+bool Lane::HasWork() const { return !late_answers_.empty(); }
+
+std::vector<Lane::LateAnswer> Lane::Work() { return std::exchange(late_answers_, {}); }
+
+net::Message Lane::HandleNow(const net::Message& request) {
+  constexpr uint64_t kTicket = std::numeric_limits<uint64_t>::max();
+  std::optional<net::Message> answer = Handle(request, kTicket);
+  while (!answer.has_value()) {
+    for (LateAnswer& late : Work()) {
+      if (late.ticket == kTicket) answer = std::move(late.message);
+    }
+  }
+  return *std::move(answer);
 }
 
 absl::StatusOr<net::Message> Lane::Dispatch(const net::Header& header,

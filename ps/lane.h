@@ -1,6 +1,7 @@
 // A lane: the state machine behind one socket of a server. It owns its shards outright: their rows,
 // dense chunks, marks and ledger. No thread, clock or socket in it; the same requests in the same
-// order give the same bits.
+// order give the same bits. What is slow (flushing the cold rows, linking and reading files) is
+// done by Options::side, in calls of Work where there is none.
 //
 // Whatever a request holds, it gets an answer: INVALID with the reason where it breaks a bound,
 // WRONG_RUN, WRONG_ROUTE, UNKNOWN_KEYS, FAILED. A push changes everything or nothing.
@@ -9,12 +10,15 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/ids.h"
+#include "base/kill_point.h"
+#include "base/side_thread.h"
 #include "conf/manifest.pb.h"
 #include "conf/run_spec.pb.h"
 #include "net/message.h"
@@ -22,6 +26,8 @@
 #include "ps/key_lists.h"
 #include "ps/marks.h"
 #include "ps/optimizers/optimizer.h"
+#include "storage/file_system.h"
+#include "storage/record_store.h"
 #include "storage/row_store.h"
 
 namespace caravan::ps {
@@ -43,7 +49,12 @@ class Lane {
     LaneId lane{};
     uint32_t lanes_total = 1;
     uint64_t run_id = 0;
-    std::string data_directory;  // of the lane's RocksDB; emptied
+    std::string data_directory;  // the lane's own: log, images, cold rows
+    // Outlive the lane. Null: the machine's own disk, RocksDB, no side thread, nothing armed.
+    storage::FileSystem* file_system = nullptr;
+    storage::RecordStores* record_stores = nullptr;
+    SideThread* side = nullptr;
+    KillPoints* kill_points = nullptr;
   };
 
   // The initial state. INVALID_ARGUMENT where the model or the cluster cannot be served. `spec` is
@@ -57,7 +68,20 @@ class Lane {
                                                        const std::string& checkpoint_directory,
                                                        const conf::Manifest& manifest);
 
-  net::Message Handle(const net::Message& request);
+  // The answer; or none yet, and Work hands it out under `ticket`: a checkpoint's, and under
+  // POWER_LOSS a push's. A request that comes again meanwhile gets its answer under the later
+  // ticket alone.
+  std::optional<net::Message> Handle(const net::Message& request, uint64_t ticket);
+  struct LateAnswer {
+    uint64_t ticket = 0;
+    net::Message message;
+  };
+  // To be called between requests, once all that are waiting were handled, while HasWork: syncs
+  // what is to be acknowledged and does a slice (at most about a millisecond) of what is under way.
+  std::vector<LateAnswer> Work();
+  bool HasWork() const;
+  // Handle, then Work until the answer is there: for a caller that has nothing else to do.
+  net::Message HandleNow(const net::Message& request);
 
   // Requests of an older routing are answered WRONG_ROUTE.
   void SetRoutingEpoch(uint32_t epoch) { routing_epoch_ = epoch; }
@@ -113,10 +137,13 @@ class Lane {
 
   // checkpoint_restore.cc
   absl::Status RestoreFrom(const std::string& directory, const conf::Manifest& manifest);
-  absl::Status RestoreShard(storage::RocksDb& from, ShardId shard);
+  absl::Status RestoreShard(storage::RecordStore& from, ShardId shard);
 
   uint32_t ShardOf(TableId table, uint64_t key) const;
 
+  // Where Options has none.
+  std::unique_ptr<storage::FileSystem> own_file_system_;
+  std::unique_ptr<storage::RecordStores> own_record_stores_;
   conf::RunSpec spec_;
   Options options_;
   uint32_t shards_ = 0;
@@ -128,6 +155,7 @@ class Lane {
   DenseStore dense_;
   Marks marks_;
   KeyLists key_lists_;
+  std::vector<LateAnswer> late_answers_;
   LaneCounters counters_;
   // The last checkpoint's answer, for a request that comes twice.
   std::string saved_directory_;

@@ -92,7 +92,7 @@ absl::Status LaneRunner::ServeRequests() {
     }
     if (!received.has_value()) continue;
     net::Message answer =
-        lane == nullptr ? NotReady(received->message) : lane->Handle(received->message);
+        lane == nullptr ? NotReady(received->message) : lane->HandleNow(received->message);
     // The peer is gone or does not read: it asks again if it lives.
     if (!router_->Send(received->identity, std::move(answer)).ok()) ++answers_dropped;
   }

@@ -14,7 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "base/ids.h"
-#include "storage/rocksdb_adapter.h"
+#include "storage/record_store.h"
 
 namespace caravan::ps {
 

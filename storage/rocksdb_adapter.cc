@@ -3,6 +3,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <exception>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -85,15 +86,6 @@ rocksdb::Options MakeOptions(uint64_t memory_bytes, std::shared_ptr<rocksdb::Log
 
 }  // namespace
 
-RecordBatch::RecordBatch() : batch_(std::make_unique<rocksdb::WriteBatch>()) {}
-RecordBatch::~RecordBatch() = default;
-void RecordBatch::Put(std::string_view key, std::string_view value) {
-  // A WriteBatch without a size limit cannot fail.
-  CHECK(batch_->Put(ToSlice(key), ToSlice(value)).ok());
-}
-uint64_t RecordBatch::bytes() const { return batch_->GetDataSize(); }
-uint32_t RecordBatch::records() const { return static_cast<uint32_t>(batch_->Count()); }
-
 RocksDb::RocksDb(std::string directory, std::shared_ptr<rocksdb::Logger> log,
                  std::unique_ptr<rocksdb::DB> db)
     : directory_(std::move(directory)), log_(std::move(log)), db_(std::move(db)) {}
@@ -107,17 +99,30 @@ absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::Create(const std::string& dire
                                                          uint64_t memory_bytes) {
   // DestroyDB takes only RocksDB's files away, and the folder with them; it wants one to be there.
   CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
-  auto log = std::make_shared<ErrorLogger>();
-  const rocksdb::Options options = MakeOptions(memory_bytes, log);
-  std::unique_ptr<rocksdb::DB> db;
   CARAVAN_RETURN_IF_ERROR(Guard("create the database", directory, [&]() -> absl::Status {
-    CARAVAN_RETURN_IF_ERROR(
-        Translate(rocksdb::DestroyDB(directory, options), "clear the database", directory));
-    CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
+    return Translate(rocksdb::DestroyDB(directory, rocksdb::Options()), "clear the database",
+                     directory);
+  }));
+  CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
+  return OpenWith(directory, memory_bytes, /*create=*/true);
+}
+
+absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::Open(const std::string& directory,
+                                                       uint64_t memory_bytes) {
+  return OpenWith(directory, memory_bytes, /*create=*/false);
+}
+
+absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::OpenWith(const std::string& directory,
+                                                           uint64_t memory_bytes, bool create) {
+  auto log = std::make_shared<ErrorLogger>();
+  rocksdb::Options options = MakeOptions(memory_bytes, log);
+  options.create_if_missing = create;
+  std::unique_ptr<rocksdb::DB> db;
+  CARAVAN_RETURN_IF_ERROR(Guard("open the database", directory, [&] {
     rocksdb::DB* opened = nullptr;
     const rocksdb::Status status = rocksdb::DB::Open(options, directory, &opened);
     db.reset(opened);
-    return Translate(status, "create the database", directory);
+    return Translate(status, create ? "create the database" : "open the database", directory);
   }));
   return std::unique_ptr<RocksDb>(new RocksDb(directory, std::move(log), std::move(db)));
 }
@@ -186,25 +191,54 @@ absl::Status RocksDb::Write(RecordBatch& batch) {
   return Guard("write to", directory_, [&]() -> absl::Status {
     rocksdb::WriteOptions options;
     options.disableWAL = true;
-    rocksdb::Status status = db_->Write(options, batch.batch_.get());
+    rocksdb::Status status = db_->Write(options, &batch.rocksdb_batch());
     // After a full disk RocksDB refuses writes until it is told to go on.
-    if (!status.ok() && db_->Resume().ok()) status = db_->Write(options, batch.batch_.get());
+    if (!status.ok() && db_->Resume().ok()) status = db_->Write(options, &batch.rocksdb_batch());
     CARAVAN_RETURN_IF_ERROR(ToStatus(status, "write to"));
-    batch.batch_->Clear();
+    batch.Clear();
     return absl::OkStatus();
   });
 }
 
-absl::Status RocksDb::WriteCheckpoint(const std::string& directory) {
-  return Guard("write a checkpoint of", directory_, [&]() -> absl::Status {
+absl::Status RocksDb::Flush() {
+  return Guard("flush", directory_, [&]() -> absl::Status {
     CARAVAN_RETURN_IF_ERROR(ToStatus(db_->Resume(), "go on after an error with"));
-    CARAVAN_RETURN_IF_ERROR(ToStatus(db_->Flush(rocksdb::FlushOptions()), "flush"));
+    return ToStatus(db_->Flush(rocksdb::FlushOptions()), "flush");
+  });
+}
+
+absl::Status RocksDb::LinkTo(const std::string& directory) {
+  return Guard("link", directory_, [&]() -> absl::Status {
     rocksdb::Checkpoint* made = nullptr;
     rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
     const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
-    if (status.ok()) status = checkpoint->CreateCheckpoint(directory);
-    return ToStatus(status, fmt::format("write a checkpoint to {} of", directory));
+    // What is in memory only need not be in the copy: no flush for its sake.
+    constexpr uint64_t kNeverFlush = std::numeric_limits<uint64_t>::max();
+    if (status.ok()) status = checkpoint->CreateCheckpoint(directory, kNeverFlush);
+    return ToStatus(status, fmt::format("link to {} the files of", directory));
   });
 }
+
+namespace {
+
+class RocksDbStores final : public RecordStores {
+ public:
+  absl::StatusOr<std::unique_ptr<RecordStore>> Create(const std::string& directory,
+                                                      uint64_t memory_bytes) override {
+    return RocksDb::Create(directory, memory_bytes);
+  }
+  absl::StatusOr<std::unique_ptr<RecordStore>> Open(const std::string& directory,
+                                                    uint64_t memory_bytes) override {
+    return RocksDb::Open(directory, memory_bytes);
+  }
+  absl::StatusOr<std::unique_ptr<RecordStore>> OpenReadOnly(const std::string& directory,
+                                                            uint64_t memory_bytes) override {
+    return RocksDb::OpenReadOnly(directory, memory_bytes);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<RecordStores> MakeRocksDbStores() { return std::make_unique<RocksDbStores>(); }
 
 }  // namespace caravan::storage

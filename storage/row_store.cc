@@ -58,13 +58,12 @@ void FormatRow(uint64_t version, uint32_t steps, std::span<const std::byte> floa
   std::memcpy(value.data() + kRowHeaderBytes, floats.data(), floats.size());
 }
 
-RowStore::RowStore(Options options, std::unique_ptr<RocksDb> database)
-    : options_(std::move(options)), database_(std::move(database)), shard_rows_(options_.shards) {}
+RowStore::RowStore(Options options, std::unique_ptr<RecordStore> records)
+    : options_(std::move(options)), records_(std::move(records)), shard_rows_(options_.shards) {}
 
-absl::StatusOr<std::unique_ptr<RowStore>> RowStore::Create(Options options) {
-  CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<RocksDb> database,
-                           RocksDb::Create(options.directory, options.rocksdb_bytes));
-  auto store = std::unique_ptr<RowStore>(new RowStore(std::move(options), std::move(database)));
+absl::StatusOr<std::unique_ptr<RowStore>> RowStore::Create(Options options,
+                                                           std::unique_ptr<RecordStore> records) {
+  auto store = std::unique_ptr<RowStore>(new RowStore(std::move(options), std::move(records)));
   const std::vector<RowTable>& tables = store->options_.tables;
   const uint64_t budget = store->options_.hot_bytes_max;
   store->growth_bytes_ = std::clamp(budget / (8 * std::max<size_t>(tables.size(), 1)),
@@ -132,7 +131,7 @@ absl::StatusOr<uint64_t> RowStore::Evict(TableId table, uint64_t wanted) {
     victims.push_back(row);
     if (row->dirty) PutRow(table, *row, batch);
   }
-  const absl::Status written = batch.records() > 0 ? database_->Write(batch) : absl::OkStatus();
+  const absl::Status written = batch.records() > 0 ? records_->Write(batch) : absl::OkStatus();
   for (HotRow* row : victims) {
     if (written.ok()) {
       hot.Erase(row);
@@ -183,10 +182,10 @@ absl::Status RowStore::ReadCold(TableId table, std::span<const uint64_t> keys,
     EncodeRowKey(ShardId{order[i].first}, table, keys[order[i].second], at);
     records[i] = std::string_view(at, kRowKeyBytes);
   }
-  return database_->MultiGet(records, [&](size_t i, std::string_view value) -> absl::Status {
+  return records_->MultiGet(records, [&](size_t i, std::string_view value) -> absl::Status {
     const absl::StatusOr<RowRecord> row = ParseRow(value, Floats(table));
     if (!row.ok()) {
-      return absl::DataLossError(fmt::format("{}: table {} key {}: {}", database_->directory(),
+      return absl::DataLossError(fmt::format("{}: table {} key {}: {}", records_->directory(),
                                              Index(table), keys[order[i].second],
                                              std::string(row.status().message())));
     }
@@ -282,7 +281,7 @@ absl::Status RowStore::Flush() {
     absl::Status status;
     const auto write = [&] {
       if (!status.ok() || written.empty()) return;
-      status = database_->Write(batch);
+      status = records_->Write(batch);
       if (!status.ok()) return;
       for (HotRow* row : written) row->dirty = false;
       written.clear();
@@ -305,11 +304,11 @@ absl::Status RowStore::RestoreRow(ShardId shard, TableId table, std::string_view
   ++shard_rows_[Index(shard)];
   restored_.Put(record, value);
   ++rows_;
-  return restored_.bytes() > kBatchBytesMax ? database_->Write(restored_) : absl::OkStatus();
+  return restored_.bytes() > kBatchBytesMax ? records_->Write(restored_) : absl::OkStatus();
 }
 
 absl::Status RowStore::FinishRestore() {
-  return restored_.records() > 0 ? database_->Write(restored_) : absl::OkStatus();
+  return restored_.records() > 0 ? records_->Write(restored_) : absl::OkStatus();
 }
 
 }  // namespace caravan::storage

@@ -15,7 +15,7 @@
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "storage/hot_table.h"
-#include "storage/rocksdb_adapter.h"
+#include "storage/record_store.h"
 
 namespace caravan::storage {
 
@@ -42,16 +42,16 @@ void FormatRow(uint64_t version, uint32_t steps, std::span<const std::byte> floa
 class RowStore {
  public:
   struct Options {
-    std::string directory;  // of RocksDB; emptied
     uint64_t hot_bytes_max = 0;
-    uint64_t rocksdb_bytes = 0;
     uint32_t shards = 0;
     std::vector<RowTable> tables;  // by TableId
   };
   // Fills the floats of a new row: weights and slots, or (in Read) the weights alone.
   using Initial = absl::FunctionRef<void(uint64_t key, std::span<float> floats)>;
 
-  static absl::StatusOr<std::unique_ptr<RowStore>> Create(Options options);
+  // `records`: where rows lie that are not hot.
+  static absl::StatusOr<std::unique_ptr<RowStore>> Create(Options options,
+                                                          std::unique_ptr<RecordStore> records);
 
   // Weights of `keys` (ascending), one after another. A key without a row answers `initial` and
   // gets none. RESOURCE_EXHAUSTED never: where there is no room, cold rows stay cold.
@@ -79,10 +79,10 @@ class RowStore {
   uint64_t hot_rows() const;
   uint64_t evictions() const { return evictions_; }
   uint64_t resident_bytes() const;
-  RocksDb& database() { return *database_; }
+  RecordStore& records() { return *records_; }
 
  private:
-  RowStore(Options options, std::unique_ptr<RocksDb> database);
+  RowStore(Options options, std::unique_ptr<RecordStore> records);
   uint32_t Floats(TableId table) const;
   uint32_t ShardOf(TableId table, uint64_t key) const;
   bool HasColdRows() const { return rows_ > hot_rows(); }
@@ -94,7 +94,7 @@ class RowStore {
   void PutRow(TableId table, const HotRow& row, RecordBatch& batch);
 
   Options options_;
-  std::unique_ptr<RocksDb> database_;
+  std::unique_ptr<RecordStore> records_;
   std::vector<HotTable> hot_;  // by TableId
   uint64_t hot_bytes_ = 0;     // granted to the tables out of hot_bytes_max
   uint64_t growth_bytes_ = 0;  // a table grows by about so much at a time

@@ -77,15 +77,15 @@ TEST(GarbageTest, ThousandsOfMutatedRequestsAreAnsweredAndTheLaneLives) {
   for (int round = 0; round < 8000; ++round) {
     net::Message message = Copy(valid[stream.NextBelow(valid.size())]);
     Mutate(message, stream);
-    const net::Message answer = lanes.lane(0).Handle(message);
+    const net::Message answer = lanes.lane(0).HandleNow(message);
     const absl::StatusOr<net::Reply> reply = net::ParseReply(answer);
     ASSERT_TRUE(reply.ok()) << "round " << round;
     ASSERT_TRUE(reply->has_code()) << "round " << round;
     refused += reply->code() == net::OK ? 0 : 1;
   }
   EXPECT_GT(refused, 4000);
-  EXPECT_EQ(ReplyOf(lanes.lane(0).Handle(valid[0])).code(), net::OK);
-  EXPECT_EQ(ReplyOf(lanes.lane(0).Handle(lanes.PushMessage(0, keys, Tag(9, 900, 0)))).code(),
+  EXPECT_EQ(ReplyOf(lanes.lane(0).HandleNow(valid[0])).code(), net::OK);
+  EXPECT_EQ(ReplyOf(lanes.lane(0).HandleNow(lanes.PushMessage(0, keys, Tag(9, 900, 0)))).code(),
             net::OK);
 }
 

@@ -151,7 +151,7 @@ std::map<std::pair<uint32_t, uint64_t>, std::vector<float>> Lanes::Pull(const Ke
   const std::vector<net::DenseChunk> chunks =
       net::DenseChunks(spec_.model(), spec_.job().cluster().shards());
   for (uint32_t lane = 0; lane < size(); ++lane) {
-    const net::Message answer = lanes_[lane]->Handle(PullMessage(lane, keys));
+    const net::Message answer = lanes_[lane]->HandleNow(PullMessage(lane, keys));
     const net::Reply reply = ReplyOf(answer);
     EXPECT_EQ(reply.code(), net::OK) << reply.message();
     std::vector<float> storage;
@@ -219,7 +219,7 @@ net::Message Lanes::PushMessage(uint32_t lane, const Keys& keys, const net::Batc
 std::vector<net::Reply> Lanes::Push(const Keys& keys, const net::BatchTag& tag, float scale) {
   std::vector<net::Reply> replies;
   for (uint32_t lane = 0; lane < size(); ++lane) {
-    replies.push_back(ReplyOf(lanes_[lane]->Handle(PushMessage(lane, keys, tag, scale))));
+    replies.push_back(ReplyOf(lanes_[lane]->HandleNow(PushMessage(lane, keys, tag, scale))));
   }
   return replies;
 }
@@ -236,7 +236,7 @@ conf::Manifest Lanes::Save(const std::string& directory) {
     net::Header header = RunHeader();
     header.mutable_save_checkpoint()->set_checkpoint(1);
     header.mutable_save_checkpoint()->set_directory(directory);
-    const net::Reply reply = ReplyOf(lanes_[lane]->Handle(net::MakeMessage(header)));
+    const net::Reply reply = ReplyOf(lanes_[lane]->HandleNow(net::MakeMessage(header)));
     EXPECT_EQ(reply.code(), net::OK) << reply.message();
     manifest.add_lane_directories(fmt::format("lane-{:03}", lane));
     for (const net::CheckpointFile& file : reply.save_checkpoint().files()) {

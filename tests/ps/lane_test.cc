@@ -13,7 +13,7 @@ namespace {
 const Lanes::Keys kKeys = {{1, 2, 3, 500, uint64_t{1} << 60}, {2, 9}};
 
 net::Reply Ask(Lane& lane, const net::Header& header) {
-  return ReplyOf(lane.Handle(net::MakeMessage(header)));
+  return ReplyOf(lane.HandleNow(net::MakeMessage(header)));
 }
 
 uint32_t MarkOf(Lane& lane, uint32_t epoch, uint32_t block) {
@@ -116,7 +116,7 @@ TEST(LaneTest, L2FallsOnTheTensorsThatHaveIt) {
   net::AddFrame(push, std::vector<uint64_t>());
   net::AddFrame(push, std::vector<float>());
   net::AddFrame(push, std::vector<float>(before.size()));
-  ASSERT_EQ(ReplyOf(lanes.lane(0).Handle(push)).push().outcome(), net::PushReply::APPLIED);
+  ASSERT_EQ(ReplyOf(lanes.lane(0).HandleNow(push)).push().outcome(), net::PushReply::APPLIED);
   std::vector<float> after;
   lanes.Pull(kKeys, &after);
   for (size_t i = 0; i < 20000; ++i) ASSERT_NEAR(after[i], before[i] * (1 - 2 * 0.01F), 1e-6) << i;
@@ -128,9 +128,9 @@ TEST(LaneTest, ASignatureStandsForKeysThatWereSent) {
   Lanes lanes(folder, SmallSpec(), 1);
   net::Message push = lanes.PushMessage(0, kKeys, Tag(0, 0, 0));
   push.frames[1] = net::Frame();
-  EXPECT_EQ(ReplyOf(lanes.lane(0).Handle(push)).code(), net::UNKNOWN_KEYS);
+  EXPECT_EQ(ReplyOf(lanes.lane(0).HandleNow(push)).code(), net::UNKNOWN_KEYS);
   lanes.Pull(kKeys, nullptr);
-  EXPECT_EQ(ReplyOf(lanes.lane(0).Handle(push)).push().outcome(), net::PushReply::APPLIED);
+  EXPECT_EQ(ReplyOf(lanes.lane(0).HandleNow(push)).push().outcome(), net::PushReply::APPLIED);
 }
 
 TEST(LaneTest, PeersOfAnotherRunOrAnOldRoutingAreToldSo) {
@@ -197,7 +197,7 @@ TEST(LaneTest, ABadPushIsInvalidAndChangesNothing) {
     net::Header header = *net::ParseHeader(message);
     bad.spoil(header, message);
     message.frames[0] = std::move(net::MakeMessage(header).frames[0]);
-    const net::Reply reply = ReplyOf(lanes.lane(0).Handle(message));
+    const net::Reply reply = ReplyOf(lanes.lane(0).HandleNow(message));
     EXPECT_EQ(reply.code(), net::INVALID) << bad.name;
     EXPECT_NE(reply.message().find(bad.says), std::string::npos)
         << bad.name << ": " << reply.message();
@@ -211,7 +211,7 @@ TEST(LaneTest, ABadPushIsInvalidAndChangesNothing) {
 TEST(LaneTest, KeysOfAnotherLaneAreRefused) {
   const TestFolder folder;
   Lanes lanes(folder, SmallSpec(), 2);
-  const net::Reply reply = ReplyOf(lanes.lane(1).Handle(lanes.PullMessage(0, kKeys)));
+  const net::Reply reply = ReplyOf(lanes.lane(1).HandleNow(lanes.PullMessage(0, kKeys)));
   EXPECT_EQ(reply.code(), net::INVALID);
 }
 

@@ -82,7 +82,7 @@ TEST(ReshardTest, ShardsWithDifferentMarksEachApplyABatchOnce) {
   Lanes two(folder, spec, 2);
   whole.Push(keys, Tag(0, 0, 0));
   two.Push(keys, Tag(0, 0, 0));
-  ASSERT_EQ(ReplyOf(two.lane(1).Handle(two.PushMessage(1, keys, Tag(0, 0, 1)))).push().outcome(),
+  ASSERT_EQ(ReplyOf(two.lane(1).HandleNow(two.PushMessage(1, keys, Tag(0, 0, 1)))).push().outcome(),
             net::PushReply::APPLIED);
   const std::string directory = folder.Make("checkpoint");
   const conf::Manifest manifest = two.Save(directory);
@@ -210,9 +210,9 @@ TEST(CheckpointTest, ASecondRequestGetsTheSameAnswerAndACompleteOneIsLeftAlone) 
   Lanes others(folder, SmallSpec(), 2);
   net::Header header = RunHeader();
   header.mutable_save_checkpoint()->set_directory(directory);
-  EXPECT_EQ(ReplyOf(others.lane(0).Handle(net::MakeMessage(header))).code(), net::INVALID);
+  EXPECT_EQ(ReplyOf(others.lane(0).HandleNow(net::MakeMessage(header))).code(), net::INVALID);
   header.mutable_save_checkpoint()->set_directory("not/absolute");
-  EXPECT_EQ(ReplyOf(others.lane(0).Handle(net::MakeMessage(header))).code(), net::INVALID);
+  EXPECT_EQ(ReplyOf(others.lane(0).HandleNow(net::MakeMessage(header))).code(), net::INVALID);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "storage/record_key.h"
+#include "storage/rocksdb_adapter.h"
 
 namespace caravan::storage {
 namespace {
@@ -20,11 +21,10 @@ class RowStoreTest : public ::testing::Test {
   RowStoreTest() {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
     directory_ = fmt::format("{}/caravan_rows_{}_{}", ::testing::TempDir(), getpid(), test->name());
-    store_ = *RowStore::Create({.directory = directory_ + "/db",
-                                .hot_bytes_max = 1 << 20,
-                                .rocksdb_bytes = 4 << 20,
+    store_ = *RowStore::Create({.hot_bytes_max = 1 << 20,
                                 .shards = 4,
-                                .tables = {{.weight_floats = kWidth, .slot_floats = kWidth}}});
+                                .tables = {{.weight_floats = kWidth, .slot_floats = kWidth}}},
+                               *RocksDb::Create(directory_ + "/db", 4 << 20));
   }
   ~RowStoreTest() override {
     store_.reset();
@@ -104,7 +104,8 @@ TEST_F(RowStoreTest, ACheckpointHoldsEveryRow) {
   ASSERT_TRUE(Update({1, 2, 900}).ok());
   ASSERT_TRUE(Update({2}).ok());
   ASSERT_TRUE(store_->Flush().ok());
-  ASSERT_TRUE(store_->database().WriteCheckpoint(directory_ + "/copy").ok());
+  ASSERT_TRUE(store_->records().Flush().ok());
+  ASSERT_TRUE(store_->records().LinkTo(directory_ + "/copy").ok());
   ASSERT_TRUE(Update({2}).ok());  // later than the checkpoint
   const auto copy = RocksDb::OpenReadOnly(directory_ + "/copy", 4 << 20);
   ASSERT_TRUE(copy.ok()) << copy.status();
@@ -125,11 +126,10 @@ TEST_F(RowStoreTest, ACheckpointHoldsEveryRow) {
 }
 
 TEST_F(RowStoreTest, TooSmallABudgetIsRefusedAtTheStart) {
-  const auto store = RowStore::Create({.directory = directory_ + "/other",
-                                       .hot_bytes_max = 1 << 20,
-                                       .rocksdb_bytes = 4 << 20,
+  const auto store = RowStore::Create({.hot_bytes_max = 1 << 20,
                                        .shards = 4,
-                                       .tables = std::vector<RowTable>(100, {.weight_floats = 4})});
+                                       .tables = std::vector<RowTable>(100, {.weight_floats = 4})},
+                                      *RocksDb::Create(directory_ + "/other", 4 << 20));
   EXPECT_TRUE(absl::IsResourceExhausted(store.status())) << store.status();
 }
 

@@ -58,7 +58,7 @@ class WorkerTest : public ::testing::Test {
           context_, routing_.lane_endpoints(static_cast<int>(lane)),
           [this, lane](const net::Message& request) {
             ++lane_requests_;
-            return lanes_[lane]->Handle(request);
+            return lanes_[lane]->HandleNow(request);
           },
           faults));
       ASSERT_TRUE(servers_.back()->bind_status().ok()) << servers_.back()->bind_status();
@@ -81,7 +81,7 @@ class WorkerTest : public ::testing::Test {
   net::Reply AskLane(uint32_t lane, net::Header header) {
     header.set_run_id(run_.run_id());
     header.set_routing_epoch(1);
-    return *net::ParseReply(lanes_[lane]->Handle(net::MakeMessage(header)));
+    return *net::ParseReply(lanes_[lane]->HandleNow(net::MakeMessage(header)));
   }
 
   // Every shard applied every training sample of every epoch once.
@@ -118,7 +118,7 @@ class WorkerTest : public ::testing::Test {
       for (size_t i = 0; i < map.LaneChunks(lane).size(); ++i) pull.add_chunk_versions(0);
       net::Message request = net::MakeMessage(header);
       request.frames.emplace_back();
-      const net::Message answer = lanes_[lane]->Handle(request);
+      const net::Message answer = lanes_[lane]->HandleNow(request);
       if (answer.frames.size() > 2) bytes += answer.frames[2].to_string();
     }
     return bytes;

@@ -1,0 +1,225 @@
+#include "storage/posix_file_system.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include <glog/logging.h>
+
+#include "base/file_descriptor.h"
+#include "base/status_macros.h"
+
+namespace caravan::storage {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kPageBytes = 4096;
+
+absl::Status PathError(int error, std::string_view what, const std::string& path) {
+  const std::string text = fmt::format("cannot {} {}", what, path);
+  // A quota that is used up is a full disk, too.
+  if (error == EDQUOT) return absl::ResourceExhaustedError(text + ": the disk quota is used up");
+  return absl::ErrnoToStatus(error, text);
+}
+
+absl::Status PathError(const std::error_code& error, std::string_view what,
+                       const std::string& path) {
+  return error ? PathError(error.value(), what, path) : absl::OkStatus();
+}
+
+class MappedFile final : public AppendFile {
+ public:
+  MappedFile(std::string path, FileDescriptor file, std::byte* data, uint64_t capacity)
+      : path_(std::move(path)), file_(std::move(file)), data_(data), capacity_(capacity) {}
+  ~MappedFile() override { munmap(data_, capacity_); }
+
+  absl::Status Append(std::span<const Bytes> parts) override {
+    uint64_t bytes = 0;
+    for (const Bytes part : parts) bytes += part.size();
+    CHECK(!parts.empty() && parts[0].size() >= 8 && bytes % 8 == 0) << path_;
+    if (bytes > capacity_ - size_) {
+      return absl::ResourceExhaustedError(
+          fmt::format("{} has room for {} bytes, not for {}", path_, capacity_ - size_, bytes));
+    }
+    const uint64_t end = size_ + bytes;
+    if (end + 8 <= capacity_) std::memset(data_ + end, 0, 8);
+    std::byte* out = data_ + size_ + 8;
+    Bytes first = parts[0].subspan(8);
+    std::memcpy(out, first.data(), first.size());
+    out += first.size();
+    for (const Bytes part : parts.subspan(1)) {
+      if (part.empty()) continue;
+      std::memcpy(out, part.data(), part.size());
+      out += part.size();
+    }
+    uint64_t word = 0;
+    std::memcpy(&word, parts[0].data(), sizeof(word));
+    std::atomic_ref<uint64_t>(*reinterpret_cast<uint64_t*>(data_ + size_))
+        .store(word, std::memory_order_release);
+    size_ = end;
+    return absl::OkStatus();
+  }
+
+  absl::Status Sync() override {
+    const uint64_t begin = synced_ / kPageBytes * kPageBytes;
+    const uint64_t end = std::min(size_ + 8, capacity_);
+    if (msync(data_ + begin, end - begin, MS_SYNC) != 0) return PathError(errno, "sync", path_);
+    synced_ = size_;
+    return absl::OkStatus();
+  }
+
+  absl::Status Seal() override {
+    if (ftruncate(file_.get(), static_cast<off_t>(size_)) != 0) {
+      return PathError(errno, "truncate", path_);
+    }
+    is_sealed_ = true;
+    return absl::OkStatus();
+  }
+
+  void Rewind() override {
+    CHECK(!is_sealed_) << path_;
+    std::atomic_ref<uint64_t>(*reinterpret_cast<uint64_t*>(data_))
+        .store(0, std::memory_order_release);
+    size_ = 0;
+    synced_ = 0;
+  }
+
+  uint64_t size() const override { return size_; }
+  uint64_t capacity() const override { return is_sealed_ ? size_ : capacity_; }
+
+ private:
+  const std::string path_;  // when it was made
+  FileDescriptor file_;
+  std::byte* data_;
+  const uint64_t capacity_;
+  uint64_t size_ = 0;
+  uint64_t synced_ = 0;
+  bool is_sealed_ = false;
+};
+
+class HeldLock final : public FileLock {
+ public:
+  explicit HeldLock(FileDescriptor file) : file_(std::move(file)) {}
+
+ private:
+  FileDescriptor file_;  // flock ends with it
+};
+
+class PosixFileSystem final : public FileSystem {
+ public:
+  absl::StatusOr<std::unique_ptr<AppendFile>> CreateAppendFile(const std::string& path,
+                                                               uint64_t capacity) override {
+    FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (file.get() < 0) return PathError(errno, "create", path);
+    // Room that is reserved here is what keeps a full disk from being a SIGBUS later.
+    const int error = posix_fallocate(file.get(), 0, static_cast<off_t>(capacity));
+    if (error != 0) {
+      unlink(path.c_str());
+      return PathError(error, fmt::format("reserve {} bytes for", capacity), path);
+    }
+    void* data = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED, file.get(), 0);
+    if (data == MAP_FAILED) {
+      const int failure = errno;
+      unlink(path.c_str());
+      return PathError(failure, "map", path);
+    }
+    return std::make_unique<MappedFile>(path, std::move(file), static_cast<std::byte*>(data),
+                                        capacity);
+  }
+
+  absl::StatusOr<std::string> ReadFile(const std::string& path) override {
+    return caravan::ReadFile(path);
+  }
+  absl::Status WriteFileAtomically(const std::string& path, std::string_view content) override {
+    return caravan::WriteFileAtomically(path, content);
+  }
+  absl::StatusOr<FileDigest> DigestFile(const std::string& path) override {
+    return caravan::DigestFile(path);
+  }
+
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
+    std::vector<std::string> names;
+    std::error_code error;
+    fs::directory_iterator entries(directory, error);
+    for (const fs::directory_iterator end; !error && entries != end; entries.increment(error)) {
+      names.push_back(entries->path().filename().string());
+    }
+    if (error) return PathError(error, "list", directory);
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  bool Exists(const std::string& path) override {
+    std::error_code error;
+    return fs::exists(path, error);
+  }
+  bool IsDirectory(const std::string& path) override {
+    std::error_code error;
+    return fs::is_directory(path, error);
+  }
+
+  absl::Status Rename(const std::string& from, const std::string& to) override {
+    std::error_code error;
+    fs::rename(from, to, error);
+    return PathError(error, fmt::format("rename to {}", to), from);
+  }
+  absl::Status HardLink(const std::string& from, const std::string& to) override {
+    std::error_code error;
+    fs::create_hard_link(from, to, error);
+    return PathError(error, fmt::format("link to {}", to), from);
+  }
+  absl::Status Remove(const std::string& path) override {
+    std::error_code error;
+    fs::remove(path, error);
+    return PathError(error, "remove", path);
+  }
+  absl::Status RemoveTree(const std::string& directory) override {
+    std::error_code error;
+    fs::remove_all(directory, error);
+    return PathError(error, "remove", directory);
+  }
+  absl::Status CreateDirectories(const std::string& path) override {
+    return caravan::CreateDirectories(path);
+  }
+
+  absl::Status SyncDirectory(const std::string& path) override {
+    const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.get() < 0) return PathError(errno, "open", path);
+    if (fsync(directory.get()) != 0) return PathError(errno, "sync", path);
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (file.get() < 0) return PathError(errno, "open", path);
+    if (flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+      if (errno == EWOULDBLOCK) {
+        return absl::FailedPreconditionError(
+            fmt::format("{} is locked: another process uses its folder", path));
+      }
+      return PathError(errno, "lock", path);
+    }
+    return std::make_unique<HeldLock>(std::move(file));
+  }
+
+  absl::StatusOr<std::string> BootId() override {
+    return caravan::ReadFile("/proc/sys/kernel/random/boot_id");
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<FileSystem> MakePosixFileSystem() { return std::make_unique<PosixFileSystem>(); }
+
+}  // namespace caravan::storage
