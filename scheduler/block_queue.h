@@ -7,12 +7,14 @@
 #define CARAVAN_SCHEDULER_BLOCK_QUEUE_H_
 
 #include <cstdint>
-#include <deque>
 #include <optional>
+#include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
+#include "scheduler/journal.pb.h"
 
 namespace caravan::scheduler {
 
@@ -32,8 +34,8 @@ class BlockQueue {
   // Leases go in an order that follows from (seed, epoch). Without it they go by block number.
   void ShuffleOrder(uint64_t seed, uint32_t epoch);
 
-  // The next block for `worker`, cut where more than `batches_max` batches would be begun; nothing
-  // when no block waits, or batches_max is 0.
+  // The first block in that order that waits, for `worker`, cut where more than `batches_max`
+  // batches would be begun; nothing when no block waits, or batches_max is 0.
   std::optional<Lease> Take(WorkerId worker, uint64_t number, uint64_t batches_max);
 
   enum class Outcome {
@@ -45,8 +47,13 @@ class BlockQueue {
   // only as far as it was wanted: it is neither leased again nor counted as done.
   Outcome Finish(WorkerId worker, uint64_t number, uint32_t block);
 
-  // Gives back what `worker` holds: those blocks are next. Returns them.
+  // Gives back what `worker` holds: those blocks wait again. Returns them.
   std::vector<uint32_t> Release(WorkerId worker);
+  // Gives back the block of lease `number`; false where `worker` does not hold it.
+  bool GiveBack(WorkerId worker, uint64_t number);
+  // marks: by block, how many of its batches are really there. Finished blocks of which more were
+  // wanted wait again. Returns them.
+  std::vector<uint32_t> Reopen(std::span<const uint32_t> marks);
 
   std::optional<Lease> FindLease(uint64_t number) const;
   // Leases that `worker` holds.
@@ -54,6 +61,7 @@ class BlockQueue {
   std::vector<uint32_t> HeldBlocks(WorkerId worker) const;
 
   uint32_t total() const { return static_cast<uint32_t>(blocks_.size()); }
+  uint32_t batches(uint32_t block) const { return blocks_[block].batches; }
   uint32_t done() const { return done_; }
   uint32_t leased() const { return leased_; }
   bool all_done() const { return done_ == total(); }
@@ -63,15 +71,26 @@ class BlockQueue {
   uint64_t batches_leased() const { return batches_leased_; }
   uint64_t batches_total() const { return batches_total_; }
 
+  // For the journal: the state of a block, those that changed since the last call, and back.
+  BlockState StateOf(uint32_t block) const;
+  std::set<uint32_t> TakeChanged() { return std::exchange(changed_, {}); }
+  void SetState(const BlockState& state);
+
  private:
   enum class State { kWaiting, kLeased, kDone, kCut };
   struct Block {
     State state = State::kWaiting;
     uint32_t batches = 0;
-    Lease lease;  // the last one
+    uint32_t rank = 0;  // its turn
+    Lease lease;        // the last one
   };
+  // The one place where a block changes: counts follow.
+  void Set(uint32_t index, State state, const Lease& lease);
+  void Count(const Block& block, int64_t sign);
+
   std::vector<Block> blocks_;
-  std::deque<uint32_t> waiting_;
+  std::set<std::pair<uint32_t, uint32_t>> waiting_;  // by rank
+  std::set<uint32_t> changed_;
   uint32_t done_ = 0;
   uint32_t leased_ = 0;
   uint64_t batches_done_ = 0;

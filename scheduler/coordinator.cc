@@ -19,11 +19,6 @@ SplitBlocks TrainBlocks(const CoordinatorOptions& options) {
 // known for dead, and some more.
 uint32_t WorkersMax(const conf::Cluster& cluster) { return 2 * cluster.workers() + 64; }
 
-// A run in which nobody works for so long has lost its workers for good.
-Millis NobodyWorksMax(const conf::Cluster& cluster) {
-  return std::max(Millis{120000}, 10 * Millis{cluster.dead_after_ms()});
-}
-
 }  // namespace
 
 Coordinator::Coordinator(const CoordinatorOptions& options, Millis now)
@@ -39,11 +34,14 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Millis now)
       training_({}, {}),
       next_checkpoint_(options.first_checkpoint),
       last_checkpoint_at_(now),
+      run_begun_(now),
       last_tick_(now),
-      worker_seen_at_(now) {
+      worker_seen_at_(now),
+      servers_ready_at_(now) {
   const QueueSnapshot& start = options.start;
   // A finished run goes on where the job has more epochs now.
   const uint32_t next_epoch = start.finished ? start.epoch + 1 : start.epoch;
+  epochs_told_ = next_epoch;
   all_epochs_done_ = next_epoch >= training_options_.epochs();
   if (!all_epochs_done_) {
     BeginEpoch(next_epoch, start.finished ? std::vector<uint32_t>() : start.done_blocks);
@@ -57,71 +55,38 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Millis now)
 std::vector<Action> Coordinator::Step(const Event& event, Millis now) {
   now_ = now;
   actions_.clear();
-  if (std::holds_alternative<TimePassed>(event)) DropDead();
   std::visit([this](const auto& one) { On(one); }, event);
   Advance();
   return std::exchange(actions_, {});
 }
 
-void Coordinator::DropDead() {
-  // When the scheduler itself stood still, it heard nobody: that is not the others' fault.
-  const Millis since_last_tick = now_ - std::exchange(last_tick_, now_);
-  const conf::Cluster& cluster = options_.spec.job().cluster();
-  if (since_last_tick > Millis{cluster.dead_after_ms()} / 2) membership_.Excuse(since_last_tick);
-
-  for (const Member& member : membership_.RemoveDead(now_)) {
-    const std::string unheard =
-        fmt::format("{} was not heard of for {:.1f} s", member.Name(),
-                    static_cast<double>((now_ - member.heard).count()) / 1000);
-    if (member.role == net::SERVER) {
-      End(absl::UnavailableError(fmt::format("{}; its shards can be restored from the last "
-                                             "checkpoint: start the run again with --resume",
-                                             unheard)),
-          unheard);
-      continue;
-    }
-    if (HasTime()) ++workers_lost_;
-    std::vector<uint32_t> blocks = training_.Release(member.worker_id());
-    if (evaluation_ != nullptr) {
-      for (const uint32_t block : evaluation_->queue().Release(member.worker_id())) {
-        blocks.push_back(block);
-      }
-    }
-    phases_.Forget(member.worker_id());
-    Log(true, fmt::format("{}; taken for dead, {} blocks go to others", unheard, blocks.size()));
-  }
-  if (membership_.Count(net::WORKER) > 0 || phase_ == Phase::kJoining) worker_seen_at_ = now_;
-  if (now_ - worker_seen_at_ > NobodyWorksMax(cluster)) {
-    const std::string text =
-        fmt::format("no worker has been there for {} s", (now_ - worker_seen_at_).count() / 1000);
-    End(absl::UnavailableError(text + "; start the run again with --resume"), text);
-  }
+void Coordinator::On(const TimePassed&) {
+  DropDead();
+  CheckWaits();
 }
 
 void Coordinator::Advance() {
   Phase before = phase_;
   do {
     before = phase_;
+    CollectMissingMarks();
     AdvanceStop();
     switch (phase_) {
       case Phase::kJoining:
-        if (!membership_.ServersReady()) break;
-        routing_epoch_ = 1;
-        epoch_begun_ = last_checkpoint_at_ = now_;
-        phase_ = all_epochs_done_ ? Phase::kEvaluating : Phase::kTraining;
-        if (all_epochs_done_) evaluations_ = {"test"};
-        Log(false, fmt::format("all {} servers are ready; epoch {} of {}, {} of {} blocks done",
-                               membership_.Count(net::SERVER), epoch_, training_options_.epochs(),
-                               training_.done(), training_.total()));
-        if (all_epochs_done_) BeginNextEvaluation();
+        if (membership_.ServersReady()) BeginTraining();
         break;
       case Phase::kTraining:
         AdvanceTraining();
         break;
-      case Phase::kCheckingLedger:
-        break;  // until LedgerCounted
+      case Phase::kCheckingLedger:  // until LedgerCounted
+        if (!IsSettled() || ledger_asked_ == routing_epoch_) break;
+        ledger_asked_ = routing_epoch_;
+        actions_.push_back(CountLedger{epoch_, routing_epoch_});
+        break;
       case Phase::kEvaluating:
-        if (epoch_checkpoint_due_ && !checkpoint_in_flight_ && !stop_) StartCheckpoint();
+        if (epoch_checkpoint_due_ && !checkpoint_in_flight_ && !stop_ && IsSettled()) {
+          StartCheckpoint();
+        }
         if (!evaluation_->queue().all_done()) break;
         actions_.push_back(EvaluationEnded{evaluation_->Result(now_)});
         BeginNextEvaluation();
@@ -142,8 +107,20 @@ void Coordinator::Advance() {
   } while (phase_ != before);
 }
 
+void Coordinator::BeginTraining() {
+  routing_epoch_ = 1;
+  epoch_begun_ = last_checkpoint_at_ = now_;
+  Log(false, fmt::format("all {} servers are ready; epoch {} of {}, {} of {} blocks done",
+                         membership_.Count(net::SERVER), epoch_, training_options_.epochs(),
+                         training_.done(), training_.total()));
+  phase_ = all_epochs_done_ ? Phase::kEvaluating : Phase::kTraining;
+  if (!all_epochs_done_) return;
+  evaluations_ = {"test"};
+  BeginNextEvaluation();
+}
+
 void Coordinator::AdvanceTraining() {
-  if (stop_) return;
+  if (stop_ || !IsSettled()) return;
   const uint64_t stop_after = options_.spec.stop_after_batches();
   if (BatchesLeft() == 0 && training_.leased() == 0 && stop_after < batches_total()) {
     const std::string text = fmt::format("stopped after {} batches, as asked", batches_done());
@@ -156,7 +133,7 @@ void Coordinator::AdvanceTraining() {
   }
   if (training_.all_done()) {
     phase_ = Phase::kCheckingLedger;
-    actions_.push_back(CountLedger{epoch_});
+    ledger_asked_ = 0;
     return;
   }
   const Millis every = Millis{1000} * options_.spec.job().checkpoint().every_seconds();
@@ -168,7 +145,7 @@ void Coordinator::AdvanceTraining() {
 void Coordinator::AdvanceStop() {
   if (!stop_.has_value() || !HasTime()) return;
   if (stop_->checkpoint_first) {
-    if (checkpoint_in_flight_) return;
+    if (checkpoint_in_flight_ || !IsSettled()) return;
     if (stop_->checkpoint_started && !last_checkpoint_status_.ok()) {
       const std::string text = fmt::format("{}, but the checkpoint failed: {}", stop_->message,
                                            last_checkpoint_status_.ToString());
@@ -203,25 +180,39 @@ std::string Coordinator::WhatIsWrongWithLedger(const LedgerCounted& ledger) cons
 }
 
 void Coordinator::On(const LedgerCounted& ledger) {
-  if (phase_ != Phase::kCheckingLedger || ledger.epoch != epoch_) return;
+  if (phase_ != Phase::kCheckingLedger || ledger.epoch != epoch_ || !IsSettled() ||
+      ledger.routing_epoch != routing_epoch_) {
+    return;
+  }
   if (const std::string wrong = WhatIsWrongWithLedger(ledger); !wrong.empty()) {
     const std::string text = fmt::format("the ledger of epoch {} is off: {}", epoch_, wrong);
     End(absl::DataLossError(text), text);
     return;
   }
-  EpochSummary summary{.epoch = epoch_,
-                       .seconds = static_cast<double>((now_ - epoch_begun_).count()) / 1000,
-                       .sums = meter_.TakeEpoch(),
-                       .ledger = ledger.samples,
-                       .ledger_expected = train_.TotalSamples()};
-  actions_.push_back(EpochEnded{std::move(summary)});
+  // An epoch of which a lane had lost a part was told before.
+  if (epoch_ >= epochs_told_) {
+    epochs_told_ = epoch_ + 1;
+    actions_.push_back(
+        EpochEnded{{.epoch = epoch_,
+                    .seconds = static_cast<double>((now_ - epoch_begun_).count()) / 1000,
+                    .sums = meter_.TakeEpoch(),
+                    .ledger = ledger.samples,
+                    .ledger_expected = train_.TotalSamples()}});
+  }
+  phase_ = Phase::kEvaluating;
+  evaluations_.clear();
+  if (epoch_ < furthest_epoch_) {
+    Log(false, fmt::format("epoch {} is whole again on every shard", epoch_));
+    epoch_checkpoint_due_ = false;
+    BeginNextEvaluation();
+    return;
+  }
   const bool is_last = epoch_ + 1 == training_options_.epochs();
   all_epochs_done_ = is_last;
   const auto falls_due = [this](uint32_t every) { return every > 0 && (epoch_ + 1) % every == 0; };
   if (falls_due(training_options_.evaluate_every_epochs())) evaluations_.push_back("valid");
   if (is_last) evaluations_.push_back("test");
   epoch_checkpoint_due_ = is_last || falls_due(options_.spec.job().checkpoint().every_epochs());
-  phase_ = Phase::kEvaluating;
   BeginNextEvaluation();
 }
 
@@ -239,7 +230,7 @@ void Coordinator::BeginNextEvaluation() {
 }
 
 void Coordinator::CloseEpoch() {
-  if (checkpoint_in_flight_ || stop_) return;
+  if (checkpoint_in_flight_ || stop_ || !IsSettled()) return;
   if (epoch_checkpoint_due_) {
     StartCheckpoint();
   } else if (!all_epochs_done_) {
@@ -256,9 +247,11 @@ void Coordinator::CloseEpoch() {
 
 void Coordinator::BeginEpoch(uint32_t epoch, const std::vector<uint32_t>& done) {
   epoch_ = epoch;
+  furthest_epoch_ = std::max(furthest_epoch_, epoch);
   epoch_begun_ = now_;
   training_ = BlockQueue(train_.Batches(options_.spec.block_plan().batch_size()), done);
   training_.ShuffleOrder(training_options_.seed(), epoch);
+  is_whole_due_ = true;
 }
 
 void Coordinator::StartCheckpoint() {
@@ -267,6 +260,15 @@ void Coordinator::StartCheckpoint() {
   // What is leased now goes on being applied while the lanes write, and after.
   changed_since_checkpoint_ = training_.leased() > 0;
   actions_.push_back(WriteCheckpoint{*checkpoint_in_flight_, Snapshot()});
+}
+
+void Coordinator::DropCheckpointInFlight() {
+  if (!checkpoint_in_flight_) return;
+  actions_.push_back(DropCheckpoint{*checkpoint_in_flight_});
+  checkpoint_in_flight_.reset();
+  changed_since_checkpoint_ = true;
+  if (phase_ > Phase::kCheckingLedger) epoch_checkpoint_due_ = true;
+  if (stop_) stop_->checkpoint_started = false;
 }
 
 void Coordinator::On(const CheckpointEnded& checkpoint) {

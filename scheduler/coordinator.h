@@ -7,15 +7,24 @@
 //
 // An epoch is over when every block is done; then each shard must have applied every sample once
 // (the ledger), the validation split is scored, and a checkpoint is written beside that. The epoch
-// does not advance while a checkpoint is being written. A worker that dies gives its blocks back; a
-// server that dies ends the run, which can be resumed.
+// does not advance while a checkpoint is being written. A worker that dies gives its blocks back.
+//
+// A server that dies keeps its place until another takes it, and everybody waits meanwhile: no
+// block is leased, no ledger counted, no checkpoint begun. Each takeover raises the routing epoch.
+// Where the lanes come back with less than they had acknowledged, what they lack is leased again,
+// from earlier epochs too, before anything else is decided; the other shards drop what they have.
+//
+// All that must outlive the process is in the journal: TakeChanges says what, SetState takes it
+// back.
 #ifndef CARAVAN_SCHEDULER_COORDINATOR_H_
 #define CARAVAN_SCHEDULER_COORDINATOR_H_
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +33,7 @@
 #include "scheduler/block_queue.h"
 #include "scheduler/evaluation_round.h"
 #include "scheduler/events.h"
+#include "scheduler/journal.pb.h"
 #include "scheduler/membership.h"
 #include "scheduler/phase_clock.h"
 #include "scheduler/progress_meter.h"
@@ -55,6 +65,16 @@ class Coordinator {
 
   std::vector<Action> Step(const Event& event, Millis now);
 
+  // What Steps have changed of the state since the last call, nothing where that need not be
+  // remembered: in the journal before what the Steps returned is done. The first is whole, as is
+  // that of each epoch's beginning.
+  std::optional<JournalRecord> TakeChanges();
+  // All of the state.
+  JournalRecord WholeState() const;
+  // Goes on from a state: a whole one, of this run. To be called before the first Step.
+  // FAILED_PRECONDITION where it is of another run or of another number of lanes.
+  absl::Status SetState(const JournalRecord& state);
+
   // What the status shows.
   Phase phase() const { return phase_; }
   const conf::RunSpec& spec() const { return options_.spec; }
@@ -73,6 +93,13 @@ class Coordinator {
   float learning_rate_scale() const { return learning_rate_scale_; }
   bool checkpoint_in_progress() const { return checkpoint_in_flight_.has_value(); }
   uint32_t workers_lost() const { return workers_lost_; }
+  uint32_t servers_restarted() const { return servers_restarted_; }
+  // 1, and 1 more for each state that was gone on from.
+  uint32_t scheduler_starts() const { return scheduler_starts_; }
+  // All servers serve, and no lane lacks what it had acknowledged.
+  bool IsSettled() const { return membership_.ServersReady() && servers_with_loss_.empty(); }
+  // Since the run began, of all schedulers that led it.
+  Millis elapsed() const { return now_ - run_begun_; }
   uint64_t peers_refused() const { return peers_refused_; }
   const absl::Status& end_status() const { return end_status_; }
   const std::string& end_message() const { return end_message_; }
@@ -91,19 +118,37 @@ class Coordinator {
   LeaseAnswer EvaluationLease(Member& member);
   bool FinishTraining(const Member& member, const BlockDone& report);
   bool FinishEvaluation(const Member& member, const BlockDone& report);
+  // What is wrong with an evaluation's sums; the lease is given back then.
+  absl::Status CheckEvaluation(const Member& member, const BlockDone& report);
+
+  // coordinator_recovery.cc: who dies, comes back, and what that costs.
+  void DropDead();
+  void CheckWaits();
+  void ReleaseWorker(const Member& worker, const std::string& why);
+  void Admit(Member& server, bool is_takeover);
+  void HearServer(Member& server, const Heartbeat& heartbeat);
+  void On(const MarksCollected& collected);
+  void CollectMissingMarks();
+  void Repair(const std::vector<LaneMarks>& lanes);
+  void TrainAgain(uint32_t epoch, const std::vector<uint32_t>& marks);
+
+  // coordinator_state.cc
+  RunState StateOfRun() const;
+  void SetRun(const RunState& run);
 
   // coordinator.cc: what the driver reports, and how the run goes on.
   void On(const LedgerCounted& ledger);
   void On(const CheckpointEnded& checkpoint);
-  void On(const TimePassed&) {}
-  void DropDead();
+  void On(const TimePassed&);
   void Advance();
   void AdvanceTraining();
+  void BeginTraining();
   void AdvanceStop();
   void BeginEpoch(uint32_t epoch, const std::vector<uint32_t>& done);
   void CloseEpoch();
   void BeginNextEvaluation();
   void StartCheckpoint();
+  void DropCheckpointInFlight();
   void End(absl::Status status, std::string message);
   std::string WhatIsWrongWithLedger(const LedgerCounted& ledger) const;
   QueueSnapshot Snapshot() const;
@@ -125,6 +170,8 @@ class Coordinator {
   const SplitBlocks train_;
 
   uint32_t epoch_ = 0;
+  uint32_t furthest_epoch_ = 0;  // that was ever begun
+  uint32_t epochs_told_ = 0;     // whose end was told
   bool all_epochs_done_ = false;
   Millis epoch_begun_{0};
   BlockQueue training_;
@@ -152,10 +199,26 @@ class Coordinator {
   std::string end_message_;
   Millis stopping_since_{0};
 
+  std::set<uint32_t> servers_with_loss_;  // their lanes' marks are not known yet
+  // BlockDone counts for nothing where the block was begun in an earlier routing epoch.
+  uint32_t loss_routing_epoch_ = 0;
+  // Asked for in this routing epoch; 0: not yet, or to be asked for again.
+  uint32_t ledger_asked_ = 0;
+  uint32_t marks_asked_ = 0;
+  uint32_t servers_restarted_ = 0;
+  uint32_t scheduler_starts_ = 1;
+
+  Millis run_begun_;
   Millis last_tick_;
   Millis worker_seen_at_;
+  Millis servers_ready_at_;  // when they last were all ready
   uint32_t workers_lost_ = 0;
   uint64_t peers_refused_ = 0;
+
+  // What TakeChanges compares with.
+  std::string run_told_;
+  std::map<uint64_t, std::string> members_told_;  // by incarnation
+  bool is_whole_due_ = true;
 };
 
 }  // namespace caravan::scheduler

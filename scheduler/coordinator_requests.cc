@@ -56,24 +56,32 @@ void Coordinator::On(const Hello& hello) {
     return;
   }
   if (why.empty() && !HasTime()) why = "the run is over";
-  absl::StatusOr<Member*> member = absl::FailedPreconditionError(why);
-  const bool is_new = membership_.Find(hello.incarnation) == nullptr;
-  if (why.empty()) member = membership_.Join(hello, now_);
-  if (!member.ok()) {
-    ++peers_refused_;
-    actions_.push_back(Refusal{net::REFUSED, std::string(member.status().message())});
+  absl::StatusOr<Membership::Joined> joined = absl::FailedPreconditionError(why);
+  if (why.empty()) joined = membership_.Join(hello, options_.spec.run_id(), now_);
+  if (!joined.ok()) {
+    const bool is_for_now = absl::IsUnavailable(joined.status());
+    if (!is_for_now) ++peers_refused_;
+    actions_.push_back(Refusal{is_for_now ? net::NOT_READY : net::REFUSED,
+                               std::string(joined.status().message())});
     return;
   }
-  Welcome welcome{.id = (*member)->id, .lanes = {}, .with_routing = false};
+  Member& member = *joined->member;
+  if (joined->is_new && hello.role == net::SERVER) Admit(member, joined->is_takeover);
+  Welcome welcome{
+      .id = member.id, .with_routing = routing_epoch_ > 0, .keep_state = member.keep_state};
   if (hello.role == net::SERVER) {
     const uint32_t lanes = options_.spec.job().cluster().lanes();
-    for (uint32_t lane = 0; lane < lanes; ++lane)
+    for (uint32_t lane = 0; lane < lanes; ++lane) {
       welcome.lanes.push_back(welcome.id * lanes + lane);
-  } else {
-    welcome.with_routing = routing_epoch_ > 0;
+    }
   }
   actions_.push_back(std::move(welcome));
-  if (is_new) Log(false, fmt::format("{} joined", (*member)->Name()));
+  if (!joined->is_new) return;
+  Log(false, fmt::format("{} joined", member.Name()));
+  const Member* former = membership_.Find(hello.former_incarnation);
+  if (former == nullptr || former->role != net::WORKER || hello.role != net::WORKER) return;
+  ReleaseWorker(*former, fmt::format("joined anew as worker {}", member.id));
+  membership_.Remove(hello.former_incarnation);
 }
 
 void Coordinator::On(const Heartbeat& heartbeat) {
@@ -91,10 +99,7 @@ void Coordinator::On(const Heartbeat& heartbeat) {
   }
   member->resident_bytes = heartbeat.resident_bytes;
   member->waiting_for = heartbeat.waiting_for;
-  if (heartbeat.ready && !member->ready && member->role == net::SERVER) {
-    Log(false, fmt::format("{} is ready", member->Name()));
-    member->ready = true;
-  }
+  if (member->role == net::SERVER) HearServer(*member, heartbeat);
   HeartbeatAnswer answer{.order = net::HeartbeatReply::CONTINUE,
                          .with_routing = routing_epoch_ > heartbeat.routing_epoch};
   // Servers go last, so that no worker waits for a lane that has left.
@@ -121,7 +126,7 @@ void Coordinator::On(const LeaseRequest& request) {
   } else if (request.request_id != 0 && request.request_id == member->last_lease_request &&
              queue().FindLease(member->last_lease.lease).has_value()) {
     answer = member->last_lease;
-  } else if (!stop_ && queue().Held(member->worker_id()) < kLeasesHeldMax) {
+  } else if (!stop_ && IsSettled() && queue().Held(member->worker_id()) < kLeasesHeldMax) {
     if (phase_ == Phase::kTraining) answer = TrainingLease(*member);
     if (phase_ == Phase::kEvaluating) answer = EvaluationLease(*member);
     member->last_lease_request = request.request_id;
@@ -176,34 +181,48 @@ void Coordinator::On(const BlockDone& report) {
     actions_.push_back(BlockDoneAnswer{.accepted = true});
     return;
   }
-  if (evaluation_ != nullptr && evaluation_->queue().FindLease(report.lease).has_value()) {
-    const uint32_t tasks = static_cast<uint32_t>(options_.spec.schema().tasks_size());
-    const uint32_t scenarios = static_cast<uint32_t>(options_.spec.schema().scenarios_size());
-    if (report.block < evaluation_->queue().total()) {
-      if (const absl::Status wrong = evaluation_->Check(report, tasks, scenarios); !wrong.ok()) {
-        const std::string why(wrong.message());
-        for (const uint32_t block : evaluation_->queue().Release(member->worker_id())) {
-          Log(true, fmt::format("{} gives back block {} of {}: {}", member->Name(), block,
-                                evaluation_->split(), why));
-        }
-        actions_.push_back(Refusal{net::INVALID, why});
-        return;
-      }
-    }
+  if (const absl::Status wrong = CheckEvaluation(*member, report); !wrong.ok()) {
+    actions_.push_back(Refusal{net::INVALID, std::string(wrong.message())});
+    return;
   }
   const bool accepted = FinishTraining(*member, report) || FinishEvaluation(*member, report);
   if (accepted) {
     reported.push_back(report.lease);
     if (reported.size() > kReportsRemembered) reported.pop_front();
-  } else {
+  } else if (!report.abandoned) {
     Log(true, fmt::format("{} reports block {} of epoch {} by lease {}, which it does not hold",
                           member->Name(), report.block, report.epoch, report.lease));
   }
   actions_.push_back(BlockDoneAnswer{.accepted = accepted});
 }
 
+absl::Status Coordinator::CheckEvaluation(const Member& member, const BlockDone& report) {
+  if (evaluation_ == nullptr || report.abandoned ||
+      !evaluation_->queue().FindLease(report.lease).has_value() ||
+      report.block >= evaluation_->queue().total()) {
+    return absl::OkStatus();
+  }
+  absl::Status wrong =
+      evaluation_->Check(report, static_cast<uint32_t>(options_.spec.schema().tasks_size()),
+                         static_cast<uint32_t>(options_.spec.schema().scenarios_size()));
+  if (wrong.ok()) return wrong;
+  for (const uint32_t block : evaluation_->queue().Release(member.worker_id())) {
+    Log(true, fmt::format("{} gives back block {} of {}: {}", member.Name(), block,
+                          evaluation_->split(), std::string(wrong.message())));
+  }
+  return wrong;
+}
+
 bool Coordinator::FinishTraining(const Member& member, const BlockDone& report) {
   if (report.epoch != epoch_) return false;
+  if (report.abandoned || report.begun_routing_epoch < loss_routing_epoch_) {
+    if (training_.GiveBack(member.worker_id(), report.lease)) {
+      Log(false, fmt::format("{} gives back block {} of epoch {}, to be begun anew", member.Name(),
+                             report.block, report.epoch));
+    }
+    if (training_.Held(member.worker_id()) == 0) phases_.Deactivate(member.worker_id());
+    return false;
+  }
   if (training_.Finish(member.worker_id(), report.lease, report.block) !=
       BlockQueue::Outcome::kAccepted) {
     return false;
@@ -214,6 +233,10 @@ bool Coordinator::FinishTraining(const Member& member, const BlockDone& report) 
 
 bool Coordinator::FinishEvaluation(const Member& member, const BlockDone& report) {
   if (evaluation_ == nullptr) return false;
+  if (report.abandoned) {
+    evaluation_->queue().GiveBack(member.worker_id(), report.lease);
+    return false;
+  }
   if (evaluation_->queue().Finish(member.worker_id(), report.lease, report.block) !=
       BlockQueue::Outcome::kAccepted) {
     return false;

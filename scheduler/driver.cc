@@ -10,9 +10,11 @@
 #include "conf/fingerprint.h"
 #include "fmt/format.h"
 #include "glog/logging.h"
+#include "net/manifest_file.h"
 #include "net/placement.h"
 #include "net/socket.h"
 #include "scheduler/coordinator.h"
+#include "scheduler/journal.h"
 #include "scheduler/lane_requests.h"
 #include "scheduler/resume_point.h"
 #include "scheduler/status.h"
@@ -37,15 +39,22 @@ class Driver {
   absl::Status Prepare() {
     const conf::RunSpec& given = options_.spec;
     checkpoints_directory_ = given.run_directory() + "/checkpoints";
-    CARAVAN_ASSIGN_OR_RETURN(const ResumePoint from,
-                             FindResumePoint(given, checkpoints_directory_, options_.resume));
+    const std::string journal_path = given.run_directory() + "/journal";
+    const std::optional<JournalRecord> before =
+        options_.restart ? LastState(journal_path) : std::nullopt;
+    ResumePoint from;
+    if (!before.has_value()) {
+      CARAVAN_ASSIGN_OR_RETURN(from, FindResumePoint(given, checkpoints_directory_,
+                                                     options_.resume || options_.restart));
+    }
+    const conf::BlockPlan& plan = before.has_value() ? before->run().block_plan() : from.block_plan;
     CoordinatorOptions coordinator{.spec = given,
                                    .job_fingerprint = conf::JobFingerprint(given.job()),
                                    .model_fingerprint = conf::ModelFingerprint(given.model()),
-                                   .splits = options_.blocks(from.block_plan),
+                                   .splits = options_.blocks(plan),
                                    .start = from.queue,
                                    .first_checkpoint = from.next_checkpoint};
-    *coordinator.spec.mutable_block_plan() = from.block_plan;
+    *coordinator.spec.mutable_block_plan() = plan;
     const auto is_training = [](const SplitBlocks& blocks) {
       return blocks.split == "train" && blocks.TotalSamples() > 0;
     };
@@ -53,17 +62,20 @@ class Driver {
       return absl::InvalidArgumentError("the training split has no samples");
     }
     CARAVAN_ASSIGN_OR_RETURN(router_, net::RouterSocket::Bind(context_, options_.listen));
-    begun_ = last_tick_ = last_progress_ = clock_.Now();
+    last_tick_ = last_progress_ = clock_.Now();
     context_of_answers_.run_spec = coordinator.spec.SerializeAsString();
     context_of_answers_.lanes_total =
         given.job().cluster().servers() * given.job().cluster().lanes();
-    context_of_answers_.restore_directory = from.directory;
-    coordinator_ = std::make_unique<Coordinator>(coordinator, begun_);
+    coordinator_ = std::make_unique<Coordinator>(coordinator, last_tick_);
+    if (before.has_value()) CARAVAN_RETURN_IF_ERROR(coordinator_->SetState(*before));
     job_fingerprint_ = coordinator.job_fingerprint;
     model_fingerprint_ = coordinator.model_fingerprint;
-    LOG(INFO) << fmt::format("scheduler listens at {} run={:x} job={:016x} from={}",
+    journal_ = std::make_unique<Journal>(journal_path, /*sync=*/false);
+    KeepJournal();
+    const std::string start = from.directory.empty() ? "the initial state" : from.directory;
+    LOG(INFO) << fmt::format("scheduler listens at {} run={:016x} job={:016x} from={}",
                              router_->endpoint(), given.run_id(), job_fingerprint_,
-                             from.directory.empty() ? "the initial state" : from.directory);
+                             before.has_value() ? journal_path : start);
     return absl::OkStatus();
   }
 
@@ -90,6 +102,26 @@ class Driver {
   }
 
  private:
+  // Of the scheduler before. Without it the run goes on from its last checkpoint, as if all others
+  // had been killed too.
+  static std::optional<JournalRecord> LastState(const std::string& path) {
+    uint64_t bytes_cut = 0;
+    absl::StatusOr<JournalRecord> state = ReadJournal(path, bytes_cut);
+    if (!state.ok()) {
+      LOG(WARNING) << "the journal is of no use, members are to join anew: " << state.status();
+      return std::nullopt;
+    }
+    if (bytes_cut > 0) LOG(WARNING) << path << ": a torn end of " << bytes_cut << " bytes is cut";
+    return *std::move(state);
+  }
+
+  void KeepJournal() {
+    const std::optional<JournalRecord> changes = coordinator_->TakeChanges();
+    if (!changes.has_value()) return;
+    const absl::Status status = journal_->Write(*changes);
+    if (!status.ok()) LOG(WARNING) << "the journal is not kept until the next epoch: " << status;
+  }
+
   absl::Status ReceiveAll() {
     Millis timeout = kReceiveSlice;
     for (int i = 0; i < kMessagesPerTurn; ++i) {
@@ -115,10 +147,10 @@ class Driver {
     }
     const uint64_t id = header->request_id();
     if (header->run_id() != 0 && header->run_id() != options_.spec.run_id()) {
-      const std::string why = fmt::format("another run: it belongs to {:x}, this is {:x}",
+      const std::string why = fmt::format("another run: it belongs to {:016x}, this is {:016x}",
                                           header->run_id(), options_.spec.run_id());
       ++wrong_run_;
-      LogRefusal(header->sender(), why);
+      LogRefusal(*header, why);
       return Refuse(id, header->has_hello() ? net::REFUSED : net::WRONG_RUN, why);
     }
     if (header->has_status_request()) return AnswerStatus(id);
@@ -127,17 +159,17 @@ class Driver {
       ++messages_rejected_;
       return Refuse(id, net::INVALID, std::string(event.status().message()));
     }
+    if (header->hello().role() == net::SERVER) NameCheckpoint();
     std::optional<net::Reply> reply = Step(*event);
     // The coordinator answers every request; not to have one is a bug of ours, not the peer's.
     CHECK(reply.has_value()) << "no answer to " << header->ShortDebugString();
     reply->set_request_id(id);
-    if (reply->code() == net::REFUSED) LogRefusal(header->sender(), reply->message());
+    if (reply->code() == net::REFUSED) LogRefusal(*header, reply->message());
     return *std::move(reply);
   }
 
   net::Reply AnswerStatus(uint64_t request_id) {
-    StatusContext context{.begun = begun_,
-                          .messages_rejected = messages_rejected_ + router_->messages_rejected(),
+    StatusContext context{.messages_rejected = messages_rejected_ + router_->messages_rejected(),
                           .peers_refused = wrong_run_,
                           .last_checkpoint = last_checkpoint_,
                           .last_evaluation = last_evaluation_};
@@ -160,11 +192,20 @@ class Driver {
   }
 
   // Once a peer, so that one that insists does not fill the log.
-  void LogRefusal(uint64_t sender, const std::string& why) {
-    if (refused_named_.size() >= kRefusedPeersNamedMax || !refused_named_.insert(sender).second) {
+  void LogRefusal(const net::Header& header, const std::string& why) {
+    if (refused_named_.size() >= kRefusedPeersNamedMax ||
+        !refused_named_.insert(header.sender()).second) {
       return;
     }
-    LOG(WARNING) << fmt::format("peer {:x} is refused: {}", sender, why);
+    LOG(WARNING) << fmt::format("peer {:016x} (host {}, pid {}) is refused: {}", header.sender(),
+                                PlainText(header.host()), header.pid(), why);
+  }
+
+  // What a server that joins is to restore, if it must.
+  void NameCheckpoint() {
+    const absl::StatusOr<std::string> latest = net::LatestCheckpoint(checkpoints_directory_);
+    if (!latest.ok() && !absl::IsNotFound(latest.status())) LOG(WARNING) << latest.status();
+    context_of_answers_.restore_directory = latest.ok() ? *latest : "";
   }
 
   void StepAll() {
@@ -178,6 +219,7 @@ class Driver {
   // Does what the coordinator says; returns its answer where the event was a request.
   std::optional<net::Reply> Step(const Event& event) {
     const std::vector<Action> actions = coordinator_->Step(event, clock_.Now());
+    KeepJournal();
     if (coordinator_->routing_epoch() > context_of_answers_.routing.epoch()) MakeRouting();
     std::optional<net::Reply> reply;
     for (const Action& action : actions) {
@@ -192,6 +234,7 @@ class Driver {
 
   void MakeRouting() {
     net::Routing& routing = context_of_answers_.routing;
+    routing.Clear();
     routing.set_epoch(coordinator_->routing_epoch());
     for (std::string& endpoint : coordinator_->membership().LaneEndpoints()) {
       routing.add_lane_endpoints(std::move(endpoint));
@@ -200,6 +243,7 @@ class Driver {
     for (const uint32_t lane : net::ShardLanes(shards, context_of_answers_.lanes_total)) {
       routing.add_shard_lanes(lane);
     }
+    if (lanes_ != nullptr) lanes_->Reroute(routing);
   }
 
   // Answers are sent by ReceiveAll.
@@ -208,10 +252,18 @@ class Driver {
 
   void Do(const CountLedger& order) {
     if (const absl::Status status = ConnectLanes(); !status.ok()) {
-      events_.push_back(LedgerCounted{.epoch = order.epoch, .status = status, .samples = {}});
+      events_.push_back(LedgerCounted{
+          .epoch = order.epoch, .routing_epoch = order.routing_epoch, .status = status});
       return;
     }
-    lanes_->StartLedger(order.epoch);
+    lanes_->StartLedger(order);
+  }
+  void Do(const CollectMarks& order) {
+    if (const absl::Status status = ConnectLanes(); !status.ok()) {
+      events_.push_back(MarksCollected{.routing_epoch = order.routing_epoch, .status = status});
+      return;
+    }
+    lanes_->StartMarks(order);
   }
   void Do(const WriteCheckpoint& order) {
     if (const absl::Status status = ConnectLanes(); !status.ok()) {
@@ -219,6 +271,9 @@ class Driver {
       return;
     }
     lanes_->StartCheckpoint(order, clock_.Now());
+  }
+  void Do(const DropCheckpoint& order) {
+    if (lanes_ != nullptr) lanes_->DropCheckpoint(order.checkpoint);
   }
   void Do(const CheckpointWritten& checkpoint) {
     const WrittenCheckpoint& written = lanes_->written();
@@ -259,15 +314,13 @@ class Driver {
 
   absl::Status ConnectLanes() {
     if (lanes_ != nullptr) return absl::OkStatus();
-    const net::Routing& routing = context_of_answers_.routing;
     conf::RunSpec spec = coordinator_->spec();
     CARAVAN_ASSIGN_OR_RETURN(
-        lanes_, LaneRequests::Connect(
-                    context_, {routing.lane_endpoints().begin(), routing.lane_endpoints().end()},
-                    {.spec = std::move(spec),
-                     .job_fingerprint = job_fingerprint_,
-                     .model_fingerprint = model_fingerprint_,
-                     .checkpoints_directory = checkpoints_directory_}));
+        lanes_, LaneRequests::Connect(context_, context_of_answers_.routing,
+                                      {.spec = std::move(spec),
+                                       .job_fingerprint = job_fingerprint_,
+                                       .model_fingerprint = model_fingerprint_,
+                                       .checkpoints_directory = checkpoints_directory_}));
     return absl::OkStatus();
   }
 
@@ -277,7 +330,7 @@ class Driver {
     for (const auto& [incarnation, member] : coordinator_->membership().members()) {
       resident_bytes += member.resident_bytes;
     }
-    observer_.OnProgress({.seconds = static_cast<double>((now - begun_).count()) / 1000,
+    observer_.OnProgress({.seconds = static_cast<double>(coordinator_->elapsed().count()) / 1000,
                           .epoch = coordinator_->epoch(),
                           .phase = std::string(PhaseName(*coordinator_)),
                           .since_last = coordinator_->meter().TakeSinceLast(),
@@ -298,6 +351,7 @@ class Driver {
   std::unique_ptr<net::RouterSocket> router_;
   std::unique_ptr<LaneRequests> lanes_;
   std::unique_ptr<Coordinator> coordinator_;
+  std::unique_ptr<Journal> journal_;
   std::deque<Event> events_;
   AnswerContext context_of_answers_;
   std::string checkpoints_directory_;
@@ -305,7 +359,6 @@ class Driver {
   uint64_t model_fingerprint_ = 0;
   int signals_seen_ = 0;
   bool ended_ = false;
-  Millis begun_{0};
   Millis last_tick_{0};
   Millis last_progress_{0};
   uint64_t messages_rejected_ = 0;

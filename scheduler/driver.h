@@ -23,6 +23,9 @@ struct SchedulerOptions {
   std::function<std::vector<SplitBlocks>(const conf::BlockPlan&)> blocks;
   // Go on from the newest complete checkpoint; from the initial state where there is none.
   bool resume = false;
+  // A scheduler of this run was killed while its workers and servers live: go on from its journal.
+  // As `resume` where there is none that can be read.
+  bool restart = false;
 };
 
 // Runs until the run is over, and all members were told so. `stop_signals` counts: the first asks
@@ -31,7 +34,8 @@ struct SchedulerOptions {
 // OK: all epochs are done, or stop_after_batches is reached. CANCELLED: stopped on request.
 // ALREADY_EXISTS: the endpoint is in use, or there are checkpoints and resume is not set.
 // FAILED_PRECONDITION: the checkpoint is of another run, job or model. Other errors say what ended
-// the run: a server lost, a ledger that is off, a last checkpoint that could not be written.
+// the run: a server that does not come back, a ledger that is off, a last checkpoint that could not
+// be written.
 absl::Status RunScheduler(const SchedulerOptions& options, Observer& observer,
                           const std::atomic<int>& stop_signals);
 

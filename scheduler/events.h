@@ -5,6 +5,7 @@
 #define CARAVAN_SCHEDULER_EVENTS_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <variant>
 #include <vector>
@@ -30,6 +31,12 @@ struct Hello {
   uint64_t job_fingerprint = 0;    // 0: takes the scheduler's
   uint64_t model_fingerprint = 0;  // 0: takes the scheduler's
   std::vector<std::string> lane_endpoints = {};
+  // What a server's state directory holds, see net/wire.proto.
+  uint64_t held_run_id = 0;
+  std::vector<uint32_t> held_lanes = {};
+  uint32_t held_lanes_total = 0;
+  uint64_t held_incarnation = 0;
+  uint64_t former_incarnation = 0;  // a worker's that joins anew
   std::string host = {};
   uint32_t pid = 0;
 };
@@ -40,6 +47,7 @@ struct Heartbeat {
   uint64_t resident_bytes = 0;
   std::string waiting_for;
   bool ready = false;
+  bool state_lost = false;     // a server's: its lanes start from a checkpoint or the initial state
   uint32_t routing_epoch = 0;  // the peer's
 };
 struct LeaseRequest {
@@ -53,6 +61,8 @@ struct BlockDone {
   uint32_t block = 0;
   uint64_t samples = 0;
   std::vector<net::CellSums> cells = {};
+  uint32_t begun_routing_epoch = 0;
+  bool abandoned = false;
 };
 struct PhaseRequest {
   uint64_t incarnation = 0;
@@ -66,8 +76,19 @@ struct StopRequest {
 
 struct LedgerCounted {
   uint32_t epoch = 0;
-  absl::Status status;            // not OK: a lane did not answer
-  std::vector<uint64_t> samples;  // by ShardId
+  uint32_t routing_epoch = 0;          // the order's
+  absl::Status status = {};            // not OK: a lane did not answer
+  std::vector<uint64_t> samples = {};  // by ShardId
+};
+struct LaneMarks {
+  uint32_t lane = 0;
+  uint32_t epoch = 0;                       // the latest that a shard of the lane has begun
+  std::map<uint32_t, uint32_t> marks = {};  // batches that all its shards applied, by block
+};
+struct MarksCollected {
+  uint32_t routing_epoch = 0;         // the order's
+  absl::Status status = {};           // not OK: a lane did not answer
+  std::vector<LaneMarks> lanes = {};  // those that were asked
 };
 struct CheckpointEnded {
   uint64_t checkpoint = 0;
@@ -76,14 +97,15 @@ struct CheckpointEnded {
 struct TimePassed {};
 
 using Event = std::variant<Hello, Heartbeat, LeaseRequest, BlockDone, PhaseRequest, StopRequest,
-                           LedgerCounted, CheckpointEnded, TimePassed>;
+                           LedgerCounted, MarksCollected, CheckpointEnded, TimePassed>;
 
 // ---- actions: answers ----
 
 struct Welcome {
   uint32_t id = 0;
-  std::vector<uint32_t> lanes;  // a server's
+  std::vector<uint32_t> lanes = {};  // a server's
   bool with_routing = false;
+  bool keep_state = false;  // a server's
 };
 struct HeartbeatAnswer {
   net::HeartbeatReply::Order order = net::HeartbeatReply::CONTINUE;
@@ -113,12 +135,24 @@ struct Refusal {
 
 // ---- actions: for the driver ----
 
+// These are asked of lanes as they are routed in `routing_epoch`; what comes of an earlier one is
+// passed over.
 struct CountLedger {
   uint32_t epoch = 0;
+  uint32_t routing_epoch = 0;
+};
+struct CollectMarks {
+  std::vector<uint32_t> lanes;
+  uint32_t routing_epoch = 0;
 };
 struct WriteCheckpoint {
   uint64_t checkpoint = 0;
   QueueSnapshot queue;
+};
+// A lane that was to write it may have lost what the snapshot says: there is to be no such
+// checkpoint, and no CheckpointEnded.
+struct DropCheckpoint {
+  uint64_t checkpoint = 0;
 };
 struct CheckpointWritten {
   uint64_t checkpoint = 0;
@@ -138,9 +172,10 @@ struct LogLine {
   std::string text;
 };
 
-using Action = std::variant<Welcome, HeartbeatAnswer, LeaseAnswer, BlockDoneAnswer, PhaseAnswer,
-                            StopAnswer, Refusal, CountLedger, WriteCheckpoint, CheckpointWritten,
-                            EpochEnded, EvaluationEnded, RunEnded, LogLine>;
+using Action =
+    std::variant<Welcome, HeartbeatAnswer, LeaseAnswer, BlockDoneAnswer, PhaseAnswer, StopAnswer,
+                 Refusal, CountLedger, CollectMarks, WriteCheckpoint, DropCheckpoint,
+                 CheckpointWritten, EpochEnded, EvaluationEnded, RunEnded, LogLine>;
 
 }  // namespace caravan::scheduler
 

@@ -10,6 +10,7 @@
 #include "fmt/format.h"
 #include "glog/logging.h"
 #include "net/manifest_file.h"
+#include "scheduler/retention.h"
 
 namespace caravan::scheduler {
 namespace {
@@ -23,16 +24,25 @@ constexpr Millis kGiveUpAfter{600000};
 LaneRequests::LaneRequests(Options options, std::unique_ptr<net::RequestClient> client)
     : options_(std::move(options)), client_(std::move(client)) {}
 
-absl::StatusOr<std::unique_ptr<LaneRequests>> LaneRequests::Connect(
-    net::Context& context, const std::vector<std::string>& lane_endpoints, Options options) {
-  CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<net::RequestClient> client,
-                           net::RequestClient::Connect(context, lane_endpoints,
-                                                       {.repeat_after = kRepeatAfter,
-                                                        .give_up_after = kGiveUpAfter,
-                                                        .run_id = options.spec.run_id(),
-                                                        .sender = 0}));
-  client->SetRun(options.spec.run_id(), 1);
+absl::StatusOr<std::unique_ptr<LaneRequests>> LaneRequests::Connect(net::Context& context,
+                                                                    const net::Routing& routing,
+                                                                    Options options) {
+  CARAVAN_ASSIGN_OR_RETURN(
+      std::unique_ptr<net::RequestClient> client,
+      net::RequestClient::Connect(
+          context, {routing.lane_endpoints().begin(), routing.lane_endpoints().end()},
+          {.repeat_after = kRepeatAfter,
+           .give_up_after =
+               std::max(kGiveUpAfter, Millis{options.spec.job().cluster().away_max_ms()}),
+           .run_id = options.spec.run_id(),
+           .sender = 0}));
+  client->SetRun(options.spec.run_id(), routing.epoch());
   return std::unique_ptr<LaneRequests>(new LaneRequests(std::move(options), std::move(client)));
+}
+
+void LaneRequests::Reroute(const net::Routing& routing) {
+  client_->Reroute({routing.lane_endpoints().begin(), routing.lane_endpoints().end()},
+                   routing.epoch());
 }
 
 void LaneRequests::StartCheckpoint(const WriteCheckpoint& order, Millis now) {
@@ -52,41 +62,90 @@ void LaneRequests::StartCheckpoint(const WriteCheckpoint& order, Millis now) {
   }
 }
 
-void LaneRequests::StartLedger(uint32_t epoch) {
-  ledger_ = Ledger{.epoch = epoch, .tickets = {}};
+void LaneRequests::DropCheckpoint(uint64_t checkpoint) {
+  if (!checkpoint_.has_value() || checkpoint_->order.checkpoint != checkpoint) return;
+  ForgetAll(checkpoint_->tickets);
+  RemoveUnfinished(checkpoint_->directory);
+  LOG(WARNING) << "checkpoint=" << checkpoint_->directory << " is given up: a server was lost";
+  checkpoint_.reset();
+}
+
+void LaneRequests::StartLedger(const CountLedger& order) {
+  if (ledger_.has_value()) ForgetAll(ledger_->tickets);
+  ledger_ = Ledger{.order = order, .tickets = {}};
   net::Header header;
-  header.mutable_ledger_query()->set_epoch(epoch);
+  header.mutable_ledger_query()->set_epoch(order.epoch);
   for (size_t lane = 0; lane < client_->peers(); ++lane) {
     ledger_->tickets.push_back(client_->Start(lane, header, {}));
+  }
+}
+
+void LaneRequests::StartMarks(const scheduler::CollectMarks& order) {
+  if (marks_.has_value()) ForgetAll(marks_->tickets);
+  marks_ = Marks{.order = order, .tickets = {}};
+  net::Header header;
+  header.mutable_block_marks_query();
+  for (const uint32_t lane : order.lanes) {
+    marks_->tickets.push_back(client_->Start(lane, header, {}));
   }
 }
 
 std::vector<Event> LaneRequests::Poll(Millis now) {
   std::vector<Event> events;
   if (checkpoint_.has_value() && AllAnswered(checkpoint_->tickets)) {
-    const absl::Status status = checkpoint_->status.ok() ? CloseCheckpoint() : checkpoint_->status;
-    if (status.ok()) {
-      written_ = {.number = checkpoint_->order.checkpoint,
-                  .directory = checkpoint_->directory,
-                  .seconds = static_cast<double>((now - checkpoint_->begun).count()) / 1000};
-      RemoveOldCheckpoints();
-    } else {
-      // Without a MANIFEST it does not exist; what lanes wrote only takes room.
-      std::error_code error;
-      std::filesystem::remove_all(checkpoint_->directory, error);
-      if (error)
-        LOG(WARNING) << "cannot remove " << checkpoint_->directory << ": " << error.message();
-    }
-    events.push_back(CheckpointEnded{checkpoint_->order.checkpoint, status});
-    checkpoint_.reset();
+    events.push_back(EndCheckpoint(now));
   }
   if (ledger_.has_value() && AllAnswered(ledger_->tickets)) {
-    LedgerCounted counted{.epoch = ledger_->epoch, .status = absl::OkStatus(), .samples = {}};
+    LedgerCounted counted{.epoch = ledger_->order.epoch,
+                          .routing_epoch = ledger_->order.routing_epoch};
     counted.status = CollectLedger(counted.samples);
     events.push_back(std::move(counted));
     ledger_.reset();
   }
+  if (marks_.has_value() && AllAnswered(marks_->tickets)) {
+    MarksCollected collected{.routing_epoch = marks_->order.routing_epoch};
+    collected.status = CollectMarks(collected.lanes);
+    events.push_back(std::move(collected));
+    marks_.reset();
+  }
   return events;
+}
+
+Event LaneRequests::EndCheckpoint(Millis now) {
+  absl::Status status = checkpoint_->status.ok() ? CloseCheckpoint() : checkpoint_->status;
+  if (status.ok()) {
+    written_ = {.number = checkpoint_->order.checkpoint,
+                .directory = checkpoint_->directory,
+                .seconds = static_cast<double>((now - checkpoint_->begun).count()) / 1000};
+    const absl::StatusOr<std::vector<std::string>> removed =
+        PruneCheckpoints(options_.checkpoints_directory, options_.spec.job().checkpoint());
+    if (!removed.ok()) LOG(WARNING) << "old checkpoints are not removed: " << removed.status();
+  } else {
+    RemoveUnfinished(checkpoint_->directory);
+  }
+  CheckpointEnded ended{checkpoint_->order.checkpoint, std::move(status)};
+  checkpoint_.reset();
+  return ended;
+}
+
+// Without a MANIFEST it does not exist; what lanes wrote only takes room.
+void LaneRequests::RemoveUnfinished(const std::string& directory) {
+  std::error_code error;
+  std::filesystem::remove_all(directory, error);
+  if (error) LOG(WARNING) << "cannot remove " << directory << ": " << error.message();
+}
+
+void LaneRequests::ForgetAll(const std::vector<uint64_t>& tickets) {
+  for (const uint64_t ticket : tickets) client_->Forget(ticket);
+}
+
+absl::StatusOr<net::Answer> LaneRequests::Take(uint32_t lane, uint64_t ticket) {
+  absl::StatusOr<net::Answer> answer = client_->Await(ticket);
+  if (!answer.ok()) client_->Forget(ticket);
+  const absl::Status status = answer.ok() ? net::ReplyStatus(answer->reply) : answer.status();
+  if (status.ok()) return answer;
+  return absl::Status(status.code(),
+                      fmt::format("lane {}: {}", lane, std::string(status.message())));
 }
 
 bool LaneRequests::AllAnswered(const std::vector<uint64_t>& tickets) {
@@ -119,13 +178,10 @@ conf::Manifest LaneRequests::MakeManifest() const {
 absl::Status LaneRequests::CloseCheckpoint() {
   conf::Manifest manifest = MakeManifest();
   absl::Status first_error;
-  for (size_t lane = 0; lane < checkpoint_->tickets.size(); ++lane) {
-    const absl::StatusOr<net::Answer> answer = client_->Await(checkpoint_->tickets[lane]);
-    if (!answer.ok()) client_->Forget(checkpoint_->tickets[lane]);
-    const absl::Status status = answer.ok() ? net::ReplyStatus(answer->reply) : answer.status();
-    if (!status.ok()) {
-      first_error.Update(absl::Status(
-          status.code(), fmt::format("lane {}: {}", lane, std::string(status.message()))));
+  for (uint32_t lane = 0; lane < checkpoint_->tickets.size(); ++lane) {
+    const absl::StatusOr<net::Answer> answer = Take(lane, checkpoint_->tickets[lane]);
+    if (!answer.ok()) {
+      first_error.Update(answer.status());
       continue;
     }
     manifest.add_lane_directories(fmt::format("lane-{:03}", lane));
@@ -145,13 +201,10 @@ absl::Status LaneRequests::CollectLedger(std::vector<uint64_t>& samples) {
   samples.assign(shards, 0);
   std::vector<bool> told(shards);
   absl::Status first_error;
-  for (size_t lane = 0; lane < ledger_->tickets.size(); ++lane) {
-    const absl::StatusOr<net::Answer> answer = client_->Await(ledger_->tickets[lane]);
-    if (!answer.ok()) client_->Forget(ledger_->tickets[lane]);
-    const absl::Status status = answer.ok() ? net::ReplyStatus(answer->reply) : answer.status();
-    if (!status.ok()) {
-      first_error.Update(absl::Status(
-          status.code(), fmt::format("lane {}: {}", lane, std::string(status.message()))));
+  for (uint32_t lane = 0; lane < ledger_->tickets.size(); ++lane) {
+    const absl::StatusOr<net::Answer> answer = Take(lane, ledger_->tickets[lane]);
+    if (!answer.ok()) {
+      first_error.Update(answer.status());
       continue;
     }
     const net::LedgerReply& ledger = answer->reply.ledger();
@@ -172,26 +225,22 @@ absl::Status LaneRequests::CollectLedger(std::vector<uint64_t>& samples) {
   return absl::OkStatus();
 }
 
-// Keeps the newest complete ones. The
-// MANIFEST goes first: a checkpoint that is half removed does not exist.
-void LaneRequests::RemoveOldCheckpoints() {
-  const absl::StatusOr<std::vector<uint64_t>> numbers =
-      net::ListCheckpoints(options_.checkpoints_directory);
-  if (!numbers.ok()) {
-    LOG(WARNING) << "old checkpoints are not removed: " << numbers.status();
-    return;
-  }
-  const size_t keep = options_.spec.job().checkpoint().keep();
-  for (size_t i = 0; i + keep < numbers->size(); ++i) {
-    const std::filesystem::path directory =
-        net::CheckpointDirectory(options_.checkpoints_directory, (*numbers)[i]);
-    std::error_code error;
-    std::filesystem::remove(directory / "MANIFEST", error);
-    if (!error) std::filesystem::remove_all(directory, error);
-    if (error) {
-      LOG(WARNING) << "checkpoint " << directory << " is not removed: " << error.message();
+absl::Status LaneRequests::CollectMarks(std::vector<LaneMarks>& lanes) {
+  absl::Status first_error;
+  for (size_t i = 0; i < marks_->tickets.size(); ++i) {
+    const uint32_t lane = marks_->order.lanes[i];
+    const absl::StatusOr<net::Answer> answer = Take(lane, marks_->tickets[i]);
+    if (!answer.ok()) {
+      first_error.Update(answer.status());
+      continue;
+    }
+    const net::BlockMarksReply& reply = answer->reply.block_marks();
+    LaneMarks& marks = lanes.emplace_back(LaneMarks{.lane = lane, .epoch = reply.epoch()});
+    for (int block = 0; block < std::min(reply.blocks_size(), reply.marks_size()); ++block) {
+      marks.marks[reply.blocks(block)] = reply.marks(block);
     }
   }
+  return first_error;
 }
 
 }  // namespace caravan::scheduler

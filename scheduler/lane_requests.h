@@ -1,6 +1,6 @@
 // What the scheduler asks of the lanes: their parts of a checkpoint, which a MANIFEST then closes,
-// and their ledgers. Asks all lanes at once and does not wait: what has come in is looked for by
-// Poll.
+// their ledgers, and the marks of lanes that came back. Asks all lanes at once and does not wait:
+// what has come in is looked for by Poll.
 //
 // Owned and called by the scheduler's thread.
 #ifndef CARAVAN_SCHEDULER_LANE_REQUESTS_H_
@@ -36,15 +36,23 @@ class LaneRequests {
     uint64_t model_fingerprint = 0;
     std::string checkpoints_directory;
   };
-  // lane_endpoints: by LaneId.
-  static absl::StatusOr<std::unique_ptr<LaneRequests>> Connect(
-      net::Context& context, const std::vector<std::string>& lane_endpoints, Options options);
+  // routing: endpoints by LaneId.
+  static absl::StatusOr<std::unique_ptr<LaneRequests>> Connect(net::Context& context,
+                                                               const net::Routing& routing,
+                                                               Options options);
 
-  // One of each at a time. A checkpoint that cannot even begin ends with the next Poll.
+  // What is not answered yet is asked again where lanes listen in the later epoch.
+  void Reroute(const net::Routing& routing);
+
+  // One of each at a time, the later order counts. A checkpoint that cannot even begin ends with
+  // the next Poll.
   void StartCheckpoint(const WriteCheckpoint& order, Millis now);
-  void StartLedger(uint32_t epoch);
+  void DropCheckpoint(uint64_t checkpoint);
+  void StartLedger(const CountLedger& order);
+  void StartMarks(const CollectMarks& order);
 
-  // CheckpointEnded and LedgerCounted, where all lanes have answered or one has failed.
+  // CheckpointEnded, LedgerCounted and MarksCollected, where all lanes asked have answered or one
+  // has failed.
   std::vector<Event> Poll(Millis now);
   // The last checkpoint that was completed, from the Poll that said so.
   const WrittenCheckpoint& written() const { return written_; }
@@ -58,21 +66,31 @@ class LaneRequests {
     std::vector<uint64_t> tickets;  // by lane
   };
   struct Ledger {
-    uint32_t epoch = 0;
+    CountLedger order;
     std::vector<uint64_t> tickets;
+  };
+  struct Marks {
+    CollectMarks order;
+    std::vector<uint64_t> tickets;  // beside order.lanes
   };
 
   LaneRequests(Options options, std::unique_ptr<net::RequestClient> client);
   bool AllAnswered(const std::vector<uint64_t>& tickets);
+  void ForgetAll(const std::vector<uint64_t>& tickets);
+  void RemoveUnfinished(const std::string& directory);
+  // The answer to `ticket`, which is there; an error names the lane.
+  absl::StatusOr<net::Answer> Take(uint32_t lane, uint64_t ticket);
   absl::Status CloseCheckpoint();
   conf::Manifest MakeManifest() const;
   absl::Status CollectLedger(std::vector<uint64_t>& samples);
-  void RemoveOldCheckpoints();
+  absl::Status CollectMarks(std::vector<LaneMarks>& lanes);
+  Event EndCheckpoint(Millis now);
 
   const Options options_;
   std::unique_ptr<net::RequestClient> client_;
   std::optional<Checkpoint> checkpoint_;
   std::optional<Ledger> ledger_;
+  std::optional<Marks> marks_;
   WrittenCheckpoint written_;
 };
 

@@ -31,11 +31,11 @@ struct TrainingSums {
 };
 
 struct Progress {
-  double seconds = 0;         // since the scheduler began
+  double seconds = 0;         // since the run was started, by all its schedulers
   uint32_t epoch = 0;         // in progress, from 0
   std::string phase;          // as in the status: joining, training, evaluating, ...
   TrainingSums since_last;    // since the OnProgress before
-  TrainingSums total;         // of this process's run, resumed epochs before it not included
+  TrainingSums total;         // since then, as far as it was told
   uint64_t batches_done = 0;  // of the whole run: epochs before, and the done blocks of this one
   uint64_t batches_total = 0;
   double samples_per_s = 0;  // over the last seconds
@@ -47,7 +47,7 @@ struct Progress {
 struct EpochSummary {
   uint32_t epoch = 0;
   double seconds = 0;
-  TrainingSums sums;  // of this epoch, as far as this process has seen it
+  TrainingSums sums;  // of this epoch, as far as it was told
   // The ledger: samples that each shard applied in this epoch, by ShardId, and what each must have.
   std::vector<uint64_t> ledger;
   uint64_t ledger_expected = 0;

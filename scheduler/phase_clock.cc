@@ -34,6 +34,25 @@ bool PhaseClock::Ask(WorkerId worker, uint64_t phase) {
   return phase + count.offset <= *Slowest() + bound_;
 }
 
+void PhaseClock::Save(google::protobuf::RepeatedPtrField<PhaseState>& phases) const {
+  if (consistency_ == conf::ASYNC) return;
+  for (const auto& [worker, count] : counts_) {
+    PhaseState& phase = *phases.Add();
+    phase.set_worker(Index(worker));
+    phase.set_active(count.active);
+    phase.set_offset(count.offset);
+    phase.set_asked(count.asked);
+  }
+}
+
+void PhaseClock::Load(const google::protobuf::RepeatedPtrField<PhaseState>& phases) {
+  counts_.clear();
+  for (const PhaseState& phase : phases) {
+    counts_[WorkerId{phase.worker()}] = {
+        .active = phase.active(), .offset = phase.offset(), .asked = phase.asked()};
+  }
+}
+
 std::optional<uint64_t> PhaseClock::Slowest() const {
   std::optional<uint64_t> slowest;
   for (const auto& [worker, count] : counts_) {

@@ -17,6 +17,7 @@
 
 #include "base/ids.h"
 #include "conf/job.pb.h"
+#include "scheduler/journal.pb.h"
 
 namespace caravan::scheduler {
 
@@ -30,6 +31,10 @@ class PhaseClock {
 
   // True: begin. Asking again for the same phase changes nothing.
   bool Ask(WorkerId worker, uint64_t phase);
+
+  // For the journal. ASYNC has nothing to remember.
+  void Save(google::protobuf::RepeatedPtrField<PhaseState>& phases) const;
+  void Load(const google::protobuf::RepeatedPtrField<PhaseState>& phases);
 
  private:
   struct Count {

@@ -24,6 +24,12 @@ class ProgressMeter {
   TrainingSums TakeSinceLast();
 
   const TrainingSums& total() const { return total_; }
+  const TrainingSums& epoch() const { return epoch_; }
+  // Goes on from sums that a meter before had.
+  void Restore(const TrainingSums& total, const TrainingSums& epoch) {
+    total_ = total;
+    epoch_ = epoch;
+  }
   // Sums of the last ten seconds, and the speed in them.
   TrainingSums Recent(Millis now) const;
   double SamplesPerSecond(Millis now) const;

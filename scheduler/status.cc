@@ -10,7 +10,8 @@ namespace {
 double Seconds(Millis duration) { return static_cast<double>(duration.count()) / 1000; }
 
 std::string Doing(const Coordinator& coordinator, const Member& member) {
-  if (member.role == net::SERVER) return member.ready ? "ready" : "restoring";
+  if (member.role == net::SERVER)
+    return member.lost ? "lost" : member.ready ? "ready" : "restoring";
   std::string doing;
   for (const uint32_t block : coordinator.queue().HeldBlocks(member.worker_id())) {
     doing += fmt::format("{}block {} of {}, epoch {}", doing.empty() ? "" : "; ", block,
@@ -98,7 +99,7 @@ Status MakeStatus(const Coordinator& coordinator, const StatusContext& context, 
   status.set_workers_expected(job.cluster().workers());
   status.set_servers_alive(coordinator.membership().Count(net::SERVER));
   status.set_servers_expected(job.cluster().servers());
-  status.set_elapsed_seconds(Seconds(now - context.begun));
+  status.set_elapsed_seconds(Seconds(coordinator.elapsed()));
   status.set_checkpoint_in_progress(coordinator.checkpoint_in_progress());
   if (context.last_checkpoint) *status.mutable_last_checkpoint() = *context.last_checkpoint;
   if (context.last_evaluation) *status.mutable_last_evaluation() = *context.last_evaluation;
@@ -106,6 +107,9 @@ Status MakeStatus(const Coordinator& coordinator, const StatusContext& context, 
   status.set_peers_refused(
       static_cast<double>(coordinator.peers_refused() + context.peers_refused));
   status.set_messages_rejected(static_cast<double>(context.messages_rejected));
+  status.set_routing_epoch(coordinator.routing_epoch());
+  status.set_servers_restarted(coordinator.servers_restarted());
+  status.set_scheduler_starts(coordinator.scheduler_starts());
   const bool is_over = coordinator.phase() >= Coordinator::Phase::kStopping;
   status.set_finished(is_over);
   status.set_failed(is_over && !coordinator.end_status().ok() &&

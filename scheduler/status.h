@@ -19,7 +19,6 @@ std::string_view PhaseName(const Coordinator& coordinator);
 
 // What the coordinator does not know.
 struct StatusContext {
-  Millis begun{0};  // when this scheduler began
   uint64_t messages_rejected = 0;
   uint64_t peers_refused = 0;  // besides the coordinator's own
   std::optional<CheckpointStatus> last_checkpoint;

@@ -13,17 +13,9 @@ constexpr size_t kTextBytesMax = 256;
 constexpr int kTasksMax = 4096;
 constexpr int kLanesMax = 256;
 
-// Shown to people and printed as JSON: short, and of plain characters.
-std::string PlainText(const std::string& text) {
-  std::string plain = text.substr(0, kTextBytesMax);
-  std::replace_if(
-      plain.begin(), plain.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
-  return plain;
-}
-
 absl::StatusOr<Event> HelloOf(const net::Header& header) {
   const net::Hello& hello = header.hello();
-  if (hello.lane_endpoints_size() > kLanesMax) {
+  if (hello.lane_endpoints_size() > kLanesMax || hello.held_lanes_size() > kLanesMax) {
     return absl::InvalidArgumentError(fmt::format("a server has at most {} lanes, not {}",
                                                   kLanesMax, hello.lane_endpoints_size()));
   }
@@ -36,6 +28,11 @@ absl::StatusOr<Event> HelloOf(const net::Header& header) {
                .job_fingerprint = hello.job_fingerprint(),
                .model_fingerprint = hello.model_fingerprint(),
                .lane_endpoints = {hello.lane_endpoints().begin(), hello.lane_endpoints().end()},
+               .held_run_id = hello.held_run_id(),
+               .held_lanes = {hello.held_lanes().begin(), hello.held_lanes().end()},
+               .held_lanes_total = hello.held_lanes_total(),
+               .held_incarnation = hello.held_incarnation(),
+               .former_incarnation = hello.former_incarnation(),
                .host = PlainText(header.host()),
                .pid = header.pid()};
 }
@@ -60,6 +57,7 @@ absl::StatusOr<Event> HeartbeatOf(const net::Header& header) {
   event.resident_bytes = heartbeat.resident_bytes();
   event.waiting_for = PlainText(heartbeat.waiting_for());
   event.ready = heartbeat.ready();
+  event.state_lost = heartbeat.state_lost();
   event.routing_epoch = header.routing_epoch();
   return event;
 }
@@ -70,7 +68,9 @@ Event BlockDoneOf(const net::BlockDone& done) {
                    .epoch = done.epoch(),
                    .block = done.block(),
                    .samples = done.samples(),
-                   .cells = {done.cells().begin(), done.cells().end()}};
+                   .cells = {done.cells().begin(), done.cells().end()},
+                   .begun_routing_epoch = done.begun_routing_epoch(),
+                   .abandoned = done.abandoned()};
 }
 
 // One overload an answer; actions that are none give no reply.
@@ -85,6 +85,7 @@ class ReplyMaker {
     out.mutable_lanes()->Add(welcome.lanes.begin(), welcome.lanes.end());
     out.set_lanes_total(context_.lanes_total);
     out.set_restore_directory(context_.restore_directory);
+    out.set_keep_state(welcome.keep_state);
     if (welcome.with_routing) *out.mutable_routing() = context_.routing;
     return true;
   }
@@ -94,15 +95,7 @@ class ReplyMaker {
     return true;
   }
   bool operator()(const LeaseAnswer& lease) {
-    net::LeaseReply& out = *reply.mutable_lease();
-    out.set_kind(lease.kind);
-    out.set_epoch(lease.epoch);
-    out.set_split(lease.split);
-    out.set_block(lease.block);
-    out.set_learning_rate_scale(lease.learning_rate_scale);
-    out.set_wait_ms(lease.wait_ms);
-    out.set_lease(lease.lease);
-    out.set_batches_end(lease.batches_end);
+    *reply.mutable_lease() = LeaseReplyOf(lease);
     return true;
   }
   bool operator()(const BlockDoneAnswer& answer) {
@@ -134,6 +127,37 @@ class ReplyMaker {
 };
 
 }  // namespace
+
+std::string PlainText(const std::string& text) {
+  std::string plain = text.substr(0, kTextBytesMax);
+  std::replace_if(
+      plain.begin(), plain.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  return plain;
+}
+
+net::LeaseReply LeaseReplyOf(const LeaseAnswer& lease) {
+  net::LeaseReply out;
+  out.set_kind(lease.kind);
+  out.set_epoch(lease.epoch);
+  out.set_split(lease.split);
+  out.set_block(lease.block);
+  out.set_learning_rate_scale(lease.learning_rate_scale);
+  out.set_wait_ms(lease.wait_ms);
+  out.set_lease(lease.lease);
+  out.set_batches_end(lease.batches_end);
+  return out;
+}
+
+LeaseAnswer LeaseAnswerOf(const net::LeaseReply& lease) {
+  return {.kind = lease.kind(),
+          .epoch = lease.epoch(),
+          .split = lease.split(),
+          .block = lease.block(),
+          .learning_rate_scale = lease.learning_rate_scale(),
+          .wait_ms = lease.wait_ms(),
+          .lease = lease.lease(),
+          .batches_end = lease.batches_end()};
+}
 
 absl::StatusOr<Event> EventOf(const net::Header& header) {
   switch (header.body_case()) {

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "base/status_macros.h"
+#include "worker/membership.h"
 
 namespace caravan::worker {
 namespace {
@@ -47,7 +48,7 @@ ComputeStage::ComputeStage(const Options& options)
     : options_(options),
       in_turns_(options.run->job().training().consistency() == conf::SYNC),
       window_(options.lanes, options.run->job().worker().pushes_in_flight(),
-              Millis{options.run->job().worker().give_up_after_ms()}),
+              AwayPatience(options.run->job())),
       metrics_(EmptyMetrics()),
       version_lane_(FirstLaneWithChunks(*options.map)) {
   gradients_.dense.resize(options.map->dense_floats());
@@ -147,6 +148,7 @@ absl::Status ComputeStage::ReportEndedBlocks() {
     done.set_epoch(ended.lease->epoch);
     done.set_block(ended.lease->block);
     done.set_samples(ended.lease->samples);
+    done.set_begun_routing_epoch(ended.lease->begun_routing_epoch);
     for (const net::CellSums& cell : ended.cells) *done.add_cells() = cell;
     reports_.push_back({ended.lease, options_.scheduler->Start(0, std::move(header), {})});
     ended_.pop_front();

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "base/status_macros.h"
 #include "data/block_plan.h"
+#include "worker/membership.h"
 
 namespace caravan::worker {
 namespace {
@@ -37,9 +38,7 @@ absl::Status AwaitPhase(net::RequestClient& client, uint64_t incarnation, uint64
 }
 
 FetchStage::FetchStage(const Options& options)
-    : options_(options),
-      ps_client_(options.lanes, options.map,
-                 Millis{options.run->job().worker().give_up_after_ms()}) {}
+    : options_(options), ps_client_(options.lanes, options.map, AwayPatience(options.run->job())) {}
 
 absl::Status FetchStage::Run() {
   while (!options_.interrupt->IsSet()) {
@@ -81,6 +80,7 @@ absl::StatusOr<std::shared_ptr<const BlockLease>> FetchStage::Describe(
   if (lease->split.empty() && lease->train) lease->split = "train";
   lease->epoch = reply.epoch();
   lease->block = reply.block();
+  lease->begun_routing_epoch = options_.lanes->routing_epoch();
   lease->learning_rate_scale = reply.has_learning_rate_scale() ? reply.learning_rate_scale() : 1;
   for (const conf::SplitSchema& split : options_.run->schema().splits()) {
     if (split.name() != lease->split) continue;

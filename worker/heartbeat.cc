@@ -70,6 +70,11 @@ absl::Status Heartbeat::Take(uint64_t ticket, bool& ordered_to_stop) {
   CARAVAN_RETURN_IF_ERROR(net::ReplyStatus(answer.reply));
   answered_ = told_;
   traffic_answered_ = traffic_told_;
+  const net::Routing& routing = answer.reply.heartbeat().routing();
+  if (routing.epoch() > options_.scheduler->routing_epoch()) {
+    options_.reroute(routing);
+    options_.scheduler->SetRun(options_.run_id, routing.epoch());
+  }
   switch (answer.reply.heartbeat().order()) {
     case net::HeartbeatReply::STOP:
       ordered_to_stop = true;

@@ -30,6 +30,9 @@ class Heartbeat {
     const WorkerCounters* counters = nullptr;
     std::function<TrafficTotals()> traffic;
     std::function<std::string()> waiting_for;
+    // Given a later routing than the one in force.
+    std::function<void(const net::Routing&)> reroute;
+    uint64_t run_id = 0;
     const Interrupt* interrupt = nullptr;     // leaves when it is set
     const std::atomic<bool>* stop = nullptr;  // a signal's; looked at every 100 ms; may be null
   };

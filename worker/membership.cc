@@ -1,5 +1,6 @@
 #include "worker/membership.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fmt/format.h>
@@ -47,13 +48,18 @@ absl::StatusOr<net::Routing> AwaitRouting(net::RequestClient& client, const Work
 
 }  // namespace
 
+Millis AwayPatience(const conf::Job& job) {
+  return Millis{std::max(job.worker().give_up_after_ms(), job.cluster().away_max_ms())};
+}
+
 absl::StatusOr<Membership> Join(net::RequestClient& client, const WorkerOptions& options,
-                                uint64_t incarnation) {
+                                uint64_t incarnation, uint64_t former_incarnation) {
   net::Header header;
   net::Hello& hello = *header.mutable_hello();
   hello.set_role(net::WORKER);
   hello.set_version(options.version);
   hello.set_incarnation(incarnation);
+  hello.set_former_incarnation(former_incarnation);
   hello.set_job_fingerprint(options.job_fingerprint);
   client.SetRun(options.run_id, 0);
   CARAVAN_ASSIGN_OR_RETURN(net::Answer answer, Ask(client, options, header));

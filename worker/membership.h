@@ -17,11 +17,15 @@ struct Membership {
   net::Routing routing;
 };
 
+// How long a worker waits for a peer that is away or restores, before it gives up.
+Millis AwayPatience(const conf::Job& job);
+
 // Says hello to the scheduler (peer 0 of `client`) as `incarnation` and waits, by heartbeats, until
 // the routing names every lane. PERMISSION_DENIED says why the scheduler refuses; CANCELLED: the
 // run was stopped before it began, or options.stop is set.
+// former_incarnation: whom this worker was before; 0: nobody.
 absl::StatusOr<Membership> Join(net::RequestClient& client, const WorkerOptions& options,
-                                uint64_t incarnation);
+                                uint64_t incarnation, uint64_t former_incarnation);
 
 }  // namespace caravan::worker
 

@@ -5,10 +5,12 @@
 #include <vector>
 
 #include <fmt/format.h>
+#include <glog/logging.h>
 
 #include "base/status_macros.h"
 #include "worker/compute_stage.h"
 #include "worker/heartbeat.h"
+#include "worker/membership.h"
 
 namespace caravan::worker {
 namespace {
@@ -54,7 +56,7 @@ absl::Status Pipeline::Connect(net::Context& context, Clients& clients, bool wit
   const conf::Worker& worker = options_.run->job().worker();
   const net::RequestClient::Options client_options{
       .repeat_after = Millis{worker.request_timeout_ms()},
-      .give_up_after = Millis{worker.give_up_after_ms()},
+      .give_up_after = AwayPatience(options_.run->job()),
       .run_id = options_.run->run_id(),
       .sender = options_.incarnation};
   CARAVAN_ASSIGN_OR_RETURN(clients.scheduler, net::RequestClient::Connect(
@@ -119,9 +121,20 @@ void Pipeline::RunHeartbeat() {
                                                   compute_clients_.lanes->bytes_sent()};
                            },
                        .waiting_for = [this] { return WaitingFor(); },
+                       .reroute = [this](const net::Routing& routing) { Reroute(routing); },
+                       .run_id = options_.run->run_id(),
                        .interrupt = &interrupt_,
                        .stop = options_.stop});
   Leave(heartbeat.Run());
+}
+
+void Pipeline::Reroute(const net::Routing& routing) {
+  LOG(INFO) << "routing_epoch=" << routing.epoch() << ": a server has come back";
+  // Pushes first: no block is begun in an epoch in which its pushes still go the old way.
+  for (const Clients* clients : {&compute_clients_, &fetch_clients_}) {
+    clients->lanes->Reroute({routing.lane_endpoints().begin(), routing.lane_endpoints().end()},
+                            routing.epoch());
+  }
 }
 
 void Pipeline::Leave(const absl::Status& cause) {

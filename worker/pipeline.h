@@ -58,6 +58,8 @@ class Pipeline {
   void RunFetchStage();
   void RunComputeStage();
   void RunHeartbeat();
+  // Of the heartbeat's thread: lanes listen elsewhere, in a later routing epoch.
+  void Reroute(const net::Routing& routing);
   // The first cause given is the pipeline's result; everything is told to leave.
   void Leave(const absl::Status& cause);
   std::string WaitingFor() const;

@@ -25,6 +25,7 @@ struct BlockLease {
   uint32_t block = 0;
   uint64_t samples = 0;  // of the block, as far as it is wanted
   float learning_rate_scale = 1;
+  uint32_t begun_routing_epoch = 0;  // in which its mark was asked for, or an earlier one
 };
 
 // Reused from batch to batch, so that nothing is allocated once sizes have been seen.

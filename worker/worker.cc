@@ -27,13 +27,13 @@ uint64_t DrawIncarnation() {
 }
 
 absl::StatusOr<Membership> JoinRun(net::Context& context, const WorkerOptions& options,
-                                   uint64_t incarnation) {
+                                   uint64_t incarnation, uint64_t former_incarnation) {
   const net::RequestClient::Options client_options{.repeat_after = Millis{1000},
                                                    .sender = incarnation};
   CARAVAN_ASSIGN_OR_RETURN(
       const std::unique_ptr<net::RequestClient> client,
       net::RequestClient::Connect(context, {options.scheduler}, client_options));
-  return Join(*client, options, incarnation);
+  return Join(*client, options, incarnation, former_incarnation);
 }
 
 // The net as this program builds it must be the one whose parameters the servers hold.
@@ -49,9 +49,10 @@ absl::StatusOr<std::unique_ptr<model::Graph>> BuildNetOf(const conf::RunSpec& ru
                   run.model().net(), built, expected));
 }
 
-absl::Status RunMembership(net::Context& context, const WorkerOptions& options) {
-  const uint64_t incarnation = DrawIncarnation();
-  CARAVAN_ASSIGN_OR_RETURN(const Membership membership, JoinRun(context, options, incarnation));
+absl::Status RunMembership(net::Context& context, const WorkerOptions& options,
+                           uint64_t incarnation, uint64_t former_incarnation) {
+  CARAVAN_ASSIGN_OR_RETURN(const Membership membership,
+                           JoinRun(context, options, incarnation, former_incarnation));
   const conf::RunSpec& run = membership.run;
   CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<model::Graph> graph, BuildNetOf(run));
   CARAVAN_ASSIGN_OR_RETURN(
@@ -79,8 +80,10 @@ absl::Status RunMembership(net::Context& context, const WorkerOptions& options) 
 
 absl::Status RunWorker(const WorkerOptions& options) {
   net::Context context;
-  while (true) {
-    const absl::Status status = RunMembership(context, options);
+  for (uint64_t former_incarnation = 0;;) {
+    const uint64_t incarnation = DrawIncarnation();
+    const absl::Status status = RunMembership(context, options, incarnation,
+                                              std::exchange(former_incarnation, incarnation));
     if (absl::IsCancelled(status)) return absl::OkStatus();
     if (!absl::IsAborted(status)) return status;
     LOG(WARNING) << "joins anew: " << status.message();

@@ -137,16 +137,6 @@ TEST(CoordinatorTest, AWrongLedgerFailsTheRun) {
   EXPECT_THAT(run.coordinator.end_message(), HasSubstr("shard 0 applied 74"));
 }
 
-TEST(CoordinatorTest, ALostServerEndsTheRun) {
-  ScriptedRun run = Started();
-  for (int i = 0; i < 3; ++i) {
-    run.Beat(kAnn);
-    run.Pass(Millis{6000});
-  }
-  EXPECT_EQ(run.coordinator.end_status().code(), absl::StatusCode::kUnavailable);
-  EXPECT_THAT(std::string(run.coordinator.end_status().message()), HasSubstr("--resume"));
-}
-
 TEST(CoordinatorTest, StopWritesACheckpointFirst) {
   ScriptedRun run = Started();
   const LeaseAnswer done = run.Lease(kAnn);

@@ -63,10 +63,13 @@ class ScriptedRun {
     return answer.value_or(T{});
   }
 
-  void JoinServer() {
-    Hello hello{.role = net::SERVER, .incarnation = kServer, .version = "1"};
+  static Hello ServerHello(uint64_t incarnation) {
+    Hello hello{.role = net::SERVER, .incarnation = incarnation, .version = "1"};
     hello.lane_endpoints = {"ipc:///a", "ipc:///b"};
-    EXPECT_EQ(Ask<Welcome>(hello).lanes, (std::vector<uint32_t>{0, 1}));
+    return hello;
+  }
+  void JoinServer() {
+    EXPECT_EQ(Ask<Welcome>(ServerHello(kServer)).lanes, (std::vector<uint32_t>{0, 1}));
     Beat(kServer);
   }
   void JoinWorker(uint64_t incarnation) {
@@ -76,7 +79,7 @@ class ScriptedRun {
     Heartbeat beat;
     beat.incarnation = incarnation;
     beat.ready = true;
-    beat.routing_epoch = 1;
+    beat.routing_epoch = coordinator.routing_epoch();
     return Ask<HeartbeatAnswer>(beat);
   }
   LeaseAnswer Lease(uint64_t incarnation) {
@@ -86,7 +89,8 @@ class ScriptedRun {
     BlockDone done{.incarnation = incarnation,
                    .lease = lease.lease,
                    .epoch = lease.epoch,
-                   .block = lease.block};
+                   .block = lease.block,
+                   .begun_routing_epoch = coordinator.routing_epoch()};
     if (lease.kind == net::LeaseReply::EVALUATE) {
       net::CellSums cell;
       cell.set_samples(lease.split == "valid" ? 12 : 13);
@@ -108,6 +112,7 @@ class ScriptedRun {
   }
   void CountLedger(uint64_t samples = kTrainSamples) {
     Do(LedgerCounted{.epoch = coordinator.epoch(),
+                     .routing_epoch = coordinator.routing_epoch(),
                      .status = absl::OkStatus(),
                      .samples = std::vector<uint64_t>(4, samples)});
   }

@@ -1,0 +1,26 @@
+// Which checkpoints of a run stay.
+#ifndef CARAVAN_SCHEDULER_RETENTION_H_
+#define CARAVAN_SCHEDULER_RETENTION_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "conf/job.pb.h"
+
+namespace caravan::scheduler {
+
+// Of `numbers`, ascending, those that go: neither among the newest `keep` nor a multiple of
+// `keep_every`.
+std::vector<uint64_t> CheckpointsToRemove(const std::vector<uint64_t>& numbers,
+                                          const conf::Checkpoint& retention);
+
+// Removes them, and what was never completed before the newest complete one. Returns the folders
+// that are gone; the first error is told after all was tried.
+absl::StatusOr<std::vector<std::string>> PruneCheckpoints(const std::string& checkpoints_directory,
+                                                          const conf::Checkpoint& retention);
+
+}  // namespace caravan::scheduler
+
+#endif  // CARAVAN_SCHEDULER_RETENTION_H_

@@ -1,0 +1,244 @@
+#include "scheduler/journal.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/file.h"
+#include "base/random.h"
+#include "tests/net/ipc_directory.h"
+#include "tests/scheduler/scripted_run.h"
+
+namespace caravan::scheduler {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Parts in the order of their keys, so that two states can be compared.
+std::string Canonical(JournalRecord state) {
+  std::sort(
+      state.mutable_members()->begin(), state.mutable_members()->end(),
+      [](const MemberState& a, const MemberState& b) { return a.incarnation() < b.incarnation(); });
+  std::sort(state.mutable_blocks()->begin(), state.mutable_blocks()->end(),
+            [](const BlockState& a, const BlockState& b) { return a.block() < b.block(); });
+  // Told along with changes only.
+  RunState& run = *state.mutable_run();
+  for (const char* field : {"epoch_millis", "run_millis", "epoch_sums", "total_sums",
+                            "peers_refused", "scheduler_starts"}) {
+    run.GetReflection()->ClearField(&run, run.GetDescriptor()->FindFieldByName(field));
+  }
+  for (MemberState& member : *state.mutable_members()) {
+    member.clear_last_heartbeat();
+    member.clear_samples();
+  }
+  return state.DebugString();
+}
+
+class JournalTest : public testing::Test {
+ protected:
+  std::string Path() const { return directory_.path() + "/journal"; }
+  JournalRecord Read() {
+    absl::StatusOr<JournalRecord> state = ReadJournal(Path(), bytes_cut_);
+    EXPECT_TRUE(state.ok()) << state.status();
+    return state.ok() ? *std::move(state) : JournalRecord();
+  }
+  static JournalRecord Whole(uint64_t next_lease) {
+    JournalRecord record;
+    record.set_whole(true);
+    record.mutable_run()->set_next_lease(next_lease);
+    return record;
+  }
+  static JournalRecord Change(uint64_t next_lease) {
+    JournalRecord record;
+    record.mutable_run()->set_next_lease(next_lease);
+    return record;
+  }
+
+  net::IpcDirectory directory_;
+  uint64_t bytes_cut_ = 0;
+};
+
+TEST_F(JournalTest, ReadsWhatWasWritten) {
+  Journal journal(Path(), true);
+  JournalRecord first = Whole(1);
+  first.add_members()->set_incarnation(7);
+  first.add_members()->set_incarnation(8);
+  first.add_blocks()->set_block(3);
+  ASSERT_TRUE(journal.Write(first).ok());
+  JournalRecord change = Change(2);
+  change.add_members_gone(7);
+  change.add_members()->set_incarnation(9);
+  change.add_blocks()->set_block(3);
+  change.mutable_blocks(0)->set_state(2);
+  ASSERT_TRUE(journal.Write(change).ok());
+  const JournalRecord state = Read();
+  EXPECT_EQ(state.run().next_lease(), 2);
+  ASSERT_EQ(state.members_size(), 2);
+  EXPECT_EQ(state.members(0).incarnation(), 8);
+  EXPECT_EQ(state.members(1).incarnation(), 9);
+  ASSERT_EQ(state.blocks_size(), 1);
+  EXPECT_EQ(state.blocks(0).state(), 2);
+}
+
+TEST_F(JournalTest, AWholeRecordTakesThePlaceOfAll) {
+  Journal journal(Path(), false);
+  ASSERT_TRUE(journal.Write(Whole(1)).ok());
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(journal.Write(Change(i)).ok());
+  const auto before = std::filesystem::file_size(Path());
+  ASSERT_TRUE(journal.Write(Whole(5)).ok());
+  EXPECT_LT(std::filesystem::file_size(Path()), before / 10);
+  EXPECT_EQ(Read().run().next_lease(), 5);
+}
+
+// Wherever a kill cuts the file, what was whole before the cut is there, and no more.
+TEST_F(JournalTest, ATornEndIsCut) {
+  std::vector<uint64_t> ends;
+  {
+    Journal journal(Path(), false);
+    ASSERT_TRUE(journal.Write(Whole(0)).ok());
+    ends.push_back(std::filesystem::file_size(Path()));
+    for (uint64_t i = 1; i <= 5; ++i) {
+      ASSERT_TRUE(journal.Write(Change(i)).ok());
+      ends.push_back(std::filesystem::file_size(Path()));
+    }
+  }
+  for (uint64_t size = ends.back(); size >= ends.front(); --size) {
+    std::filesystem::resize_file(Path(), size);
+    const auto whole = std::upper_bound(ends.begin(), ends.end(), size) - ends.begin() - 1;
+    EXPECT_EQ(Read().run().next_lease(), static_cast<uint64_t>(whole));
+    EXPECT_EQ(bytes_cut_, size - ends[static_cast<size_t>(whole)]);
+  }
+  std::filesystem::resize_file(Path(), ends.front() - 1);
+  EXPECT_EQ(ReadJournal(Path(), bytes_cut_).status().code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(JournalTest, NoFlippedBitIsServed) {
+  {
+    Journal journal(Path(), false);
+    ASSERT_TRUE(journal.Write(Whole(1)).ok());
+    ASSERT_TRUE(journal.Write(Change(2)).ok());
+  }
+  const std::string bytes = *ReadFile(Path());
+  for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+    std::string wrong = bytes;
+    wrong[bit / 8] = static_cast<char>(wrong[bit / 8] ^ (1 << (bit % 8)));
+    std::ofstream(Path(), std::ios::binary) << wrong;
+    const absl::StatusOr<JournalRecord> state = ReadJournal(Path(), bytes_cut_);
+    if (!state.ok()) continue;
+    // Four bytes of a head are reserved: they say nothing.
+    if (bytes_cut_ == 0) {
+      EXPECT_EQ(state->run().next_lease(), 2);
+    } else {
+      EXPECT_EQ(state->run().next_lease(), 1);
+    }
+  }
+}
+
+TEST_F(JournalTest, ADiskThatDoesNotTakeItIsTold) {
+  Journal journal(directory_.path() + "/absent/journal", false);
+  EXPECT_THAT(std::string(journal.Write(Whole(1)).message()), HasSubstr("absent/journal"));
+  EXPECT_TRUE(journal.Write(Change(2)).ok()) << "it waits for the next whole record";
+}
+
+// Random runs, replayed at each step: a coordinator that goes on from the journal is in the same
+// state as the one that wrote it, and the run can be ended by either.
+class ReplayTest : public testing::TestWithParam<uint64_t> {};
+
+TEST_P(ReplayTest, GivesTheStateBack) {
+  RandomStream random(GetParam());
+  const CoordinatorOptions options = SmallRun();
+  ScriptedRun run(options);
+  JournalRecord state;
+  uint64_t servers = kServer;
+  std::vector<LeaseAnswer> leases;
+  const auto check = [&] {
+    if (const auto changes = run.coordinator.TakeChanges()) ApplyChanges(*changes, state);
+    ASSERT_EQ(Canonical(state), Canonical(run.coordinator.WholeState()));
+    Coordinator next(options, run.now);
+    ASSERT_TRUE(next.SetState(state).ok());
+    JournalRecord again = next.WholeState();
+    // A checkpoint that was under way is not any more, but due.
+    for (JournalRecord* one : {&again, &state}) {
+      if (!state.run().checkpoint_in_flight()) break;
+      one->mutable_run()->clear_epoch_checkpoint_due();
+      one->mutable_run()->clear_changed_since_checkpoint();
+    }
+    JournalRecord expected = state;
+    expected.mutable_run()->set_checkpoint_in_flight(false);
+    ASSERT_EQ(Canonical(again), Canonical(expected));
+    state = run.coordinator.WholeState();
+  };
+  run.JoinServer();
+  for (uint64_t worker = 1; worker <= 3; ++worker) run.JoinWorker(worker);
+  for (int step = 0; step < 300 && run.coordinator.phase() < Coordinator::Phase::kStopping;
+       ++step) {
+    const uint64_t worker = 1 + random.NextBelow(3);
+    run.actions.clear();
+    switch (random.NextBelow(8)) {
+      case 0:
+      case 1:
+        run.Do(LeaseRequest{worker, ++run.request_id});
+        if (const auto lease = run.Last<LeaseAnswer>(); lease && lease->lease != 0) {
+          if (run.coordinator.membership().Find(worker) != nullptr) leases.push_back(*lease);
+        }
+        break;
+      case 2:
+      case 3:
+        if (!leases.empty()) {
+          const LeaseAnswer lease = leases.back();
+          leases.pop_back();
+          BlockDone done{.incarnation = worker,
+                         .lease = lease.lease,
+                         .epoch = lease.epoch,
+                         .block = lease.block,
+                         .begun_routing_epoch = run.coordinator.routing_epoch()};
+          net::CellSums cell;
+          cell.set_samples(lease.split == "valid" ? 12 : 13);
+          if (lease.kind == net::LeaseReply::EVALUATE) done.cells = {cell};
+          run.Do(done);
+        }
+        break;
+      case 4:
+        run.Pass(Millis{random.NextBelow(6000)});
+        break;
+      case 5:
+        for (const uint64_t member : {uint64_t{1}, uint64_t{2}, uint64_t{3}, servers}) {
+          if (random.NextBelow(4) > 0) run.Beat(member);
+        }
+        break;
+      case 6:
+        run.JoinWorker(worker);
+        break;
+      default:
+        if (random.NextBelow(6) == 0) {
+          run.Do(ScriptedRun::ServerHello(++servers));
+          run.Beat(servers);
+          run.Do(MarksCollected{
+              .routing_epoch = run.coordinator.routing_epoch(),
+              .lanes = {{.lane = 0, .epoch = run.coordinator.epoch(), .marks = {{0, 2}, {1, 2}}}}});
+        }
+    }
+    if (const auto order = run.Last<WriteCheckpoint>(); order && random.NextBelow(3) > 0) {
+      run.Do(CheckpointEnded{order->checkpoint, absl::OkStatus()});
+    }
+    if (run.coordinator.phase() == Coordinator::Phase::kCheckingLedger) run.CountLedger();
+    ASSERT_NO_FATAL_FAILURE(check());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ReplayTest, testing::Range(uint64_t{1}, uint64_t{41}));
+
+TEST(ReplayTest, AnotherRunsJournalIsNotGoneOnFrom) {
+  ScriptedRun run;
+  JournalRecord state = run.coordinator.WholeState();
+  state.mutable_run()->set_lanes_total(8);
+  Coordinator next(SmallRun(), Millis{0});
+  EXPECT_EQ(next.SetState(state).code(), absl::StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace caravan::scheduler
