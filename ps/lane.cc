@@ -34,6 +34,15 @@ std::vector<ShardId> ShardList(const std::vector<bool>& is_own) {
   return shards;
 }
 
+uint64_t EpochSamples(const conf::Schema& schema) {
+  uint64_t samples = 0;
+  for (const conf::SplitSchema& split : schema.splits()) {
+    if (split.name() != "train") continue;
+    for (const conf::SplitFile& file : split.files()) samples += file.samples();
+  }
+  return samples;
+}
+
 const conf::Optimizer& RowOptimizer(const conf::Training& training) {
   return training.has_sparse_optimizer() ? training.sparse_optimizer() : training.optimizer();
 }
@@ -67,7 +76,7 @@ Lane::Lane(const conf::RunSpec& spec, const Options& options)
       is_own_(OwnShards(shards_, options)),
       row_optimizer_(MakeOptimizer(RowOptimizer(spec.job().training()))),
       dense_(spec, is_own_),
-      marks_(ShardList(is_own_)),
+      marks_(ShardList(is_own_), EpochSamples(spec.schema())),
       key_lists_(KeyLists::Limits{}) {
   if (options_.file_system == nullptr) {
     own_file_system_ = storage::MakePosixFileSystem();

@@ -26,7 +26,14 @@ T ReadAt(std::string_view bytes, size_t offset) {
 
 }  // namespace
 
-Marks::Marks(std::vector<ShardId> shards) : shards_(std::move(shards)) {}
+Marks::Marks(std::vector<ShardId> shards, uint64_t epoch_samples)
+    : shards_(std::move(shards)), epoch_samples_(epoch_samples) {}
+
+bool Marks::IsEpochComplete() const {
+  if (epoch_samples_ == 0) return true;
+  return std::ranges::all_of(Samples(epoch_),
+                             [this](uint64_t samples) { return samples >= epoch_samples_; });
+}
 
 size_t Marks::LocalIndex(ShardId shard) const {
   const auto found = std::lower_bound(shards_.begin(), shards_.end(), shard);
@@ -36,6 +43,11 @@ size_t Marks::LocalIndex(ShardId shard) const {
 
 Marks::Decision Marks::Decide(const Batch& batch) const {
   if (batch.epoch < epoch_) return {.verdict = Verdict::kAlreadyApplied, .needed = {}};
+  const bool is_too_early =
+      batch.epoch > epoch_ && (batch.epoch > epoch_ + 1 || !IsEpochComplete());
+  if (is_too_early && epoch_samples_ > 0) {
+    return {.verdict = Verdict::kOutOfOrder, .expected = 0, .needed = {}};
+  }
   BlockMarks marks;
   if (batch.epoch == epoch_) {
     const auto found = blocks_.find(batch.block);

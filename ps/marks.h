@@ -37,13 +37,15 @@ class Marks {
     std::vector<bool> needed;
   };
 
-  // `shards`: the lane's own, ascending.
-  explicit Marks(std::vector<ShardId> shards);
+  // `shards`: the lane's own, ascending. `epoch_samples`: of an epoch, all of its blocks; 0: not
+  // known.
+  explicit Marks(std::vector<ShardId> shards, uint64_t epoch_samples = 0);
 
   // What is to be done with a push of `batch`. Changes nothing.
   Decision Decide(const Batch& batch) const;
   // Counts `batch` on the shards of `decision`, which is kApply. A later epoch ends the current
-  // one: it has begun only because every block of the one before was complete.
+  // one, which Decide lets it do only once every block of that is complete: a lane that came back
+  // with less may still be sent batches of an epoch that it has not reached.
   void Apply(const Batch& batch, const Decision& decision);
 
   // The lowest over the lane's shards; `whole_block` for an epoch that is over.
@@ -68,11 +70,13 @@ class Marks {
     std::vector<uint32_t> own;  // by the lane's shards; empty: all are `common`
   };
   size_t LocalIndex(ShardId shard) const;
+  bool IsEpochComplete() const;
   uint32_t MarkOf(const BlockMarks& marks, size_t local) const {
     return marks.own.empty() ? marks.common : marks.own[local];
   }
 
   std::vector<ShardId> shards_;
+  uint64_t epoch_samples_;
   uint32_t epoch_ = 0;
   absl::flat_hash_map<uint32_t, BlockMarks> blocks_;  // of the epoch in progress
   std::map<uint32_t, std::vector<uint64_t>> ledger_;  // by epoch, then by the lane's shards
