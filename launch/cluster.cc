@@ -1,10 +1,13 @@
 #include "launch/cluster.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <filesystem>
 #include <thread>
 #include <utility>
@@ -20,6 +23,25 @@ constexpr Millis kTermToKill{5000};
 // A worker more is started after so long though others have not joined yet.
 constexpr Millis kWorkerStartPatience{2000};
 
+// Then the launcher's pid and something random.
+constexpr std::string_view kSocketDirectoryPrefix = "/tmp/caravan-";
+
+// Of launchers that were killed and could not take theirs along.
+void RemoveStaleSocketDirectories() {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/tmp", error)) {
+    const std::string path = entry.path().string();
+    if (!path.starts_with(kSocketDirectoryPrefix)) continue;
+    const char* const begin = path.data() + kSocketDirectoryPrefix.size();
+    pid_t pid = 0;
+    const auto parsed = std::from_chars(begin, path.data() + path.size(), pid);
+    const bool is_ours = parsed.ec == std::errc() && *parsed.ptr == '-' && pid > 0;
+    if (!is_ours || kill(pid, 0) == 0 || errno != ESRCH) continue;
+    std::error_code ignored;  // another user's stays
+    std::filesystem::remove_all(entry.path(), ignored);
+  }
+}
+
 bool IsEnding(std::string_view phase) {
   return phase == "stopping" || phase == "finished" || phase == "failed";
 }
@@ -29,6 +51,13 @@ bool IsEnding(std::string_view phase) {
 absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(ClusterOptions options) {
   std::unique_ptr<Cluster> cluster(new Cluster(std::move(options)));
   CARAVAN_RETURN_IF_ERROR(cluster->MakeSocketDirectory());
+  // The run begins from its checkpoint: what servers of an earlier start have left is outdated.
+  std::error_code error;
+  std::filesystem::remove_all(cluster->options_.run.StateDirectory(), error);
+  if (error) {
+    return absl::ErrnoToStatus(
+        error.value(), fmt::format("cannot remove {}", cluster->options_.run.StateDirectory()));
+  }
   CARAVAN_RETURN_IF_ERROR(cluster->StartMember(RoleKind::kScheduler, 0));
   for (uint32_t i = 0; i < cluster->options_.sizes.servers(); ++i) {
     CARAVAN_RETURN_IF_ERROR(cluster->StartMember(RoleKind::kServer, i));
@@ -47,7 +76,8 @@ Cluster::~Cluster() {
 }
 
 absl::Status Cluster::MakeSocketDirectory() {
-  std::string directory = "/tmp/caravan-XXXXXX";
+  RemoveStaleSocketDirectories();
+  std::string directory = fmt::format("{}{}-XXXXXX", kSocketDirectoryPrefix, getpid());
   if (mkdtemp(directory.data()) == nullptr) {
     return absl::ErrnoToStatus(errno, "cannot make a folder for sockets in /tmp");
   }
@@ -57,17 +87,23 @@ absl::Status Cluster::MakeSocketDirectory() {
   return absl::OkStatus();
 }
 
-std::vector<std::string> Cluster::Arguments(RoleKind kind, uint32_t number) const {
+std::vector<std::string> Cluster::Arguments(RoleKind kind, uint32_t number, bool anew) const {
   std::vector<std::string> arguments = {options_.executable, std::string(RoleName(kind))};
   switch (kind) {
     case RoleKind::kScheduler:
       arguments.push_back("--run=" + options_.run.path());
       arguments.push_back("--listen=" + endpoint_);
-      if (options_.resume) arguments.push_back("--resume");
+      if (anew) {
+        arguments.push_back("--restart");
+      } else if (options_.resume) {
+        arguments.push_back("--resume");
+      }
       break;
     case RoleKind::kServer:
       arguments.push_back("--scheduler=" + endpoint_);
       arguments.push_back(fmt::format("--listen={}/server-{}", socket_directory_, number));
+      arguments.push_back(
+          fmt::format("--state={}/server-{:03}", options_.run.StateDirectory(), number));
       arguments.push_back(fmt::format("--run_id={}", options_.run_id));
       break;
     case RoleKind::kWorker:
@@ -84,28 +120,37 @@ std::vector<std::string> Cluster::Arguments(RoleKind kind, uint32_t number) cons
 absl::Status Cluster::StartMember(RoleKind kind, uint32_t number) {
   std::string log =
       fmt::format("{}/{}-{}.log", options_.run.LogDirectory(), RoleName(kind), number);
-  CARAVAN_ASSIGN_OR_RETURN(ChildProcess process, ChildProcess::Start(Arguments(kind, number), log));
+  CARAVAN_ASSIGN_OR_RETURN(ChildProcess process,
+                           ChildProcess::Start(Arguments(kind, number, /*anew=*/false), log));
   members_.push_back({kind, number, std::move(log), std::move(process), false, std::nullopt, {}});
+  supervisor_.OnStart(kind, number, SystemClock().Now());
   return absl::OkStatus();
 }
 
-absl::Status Cluster::StartAnew(Member& member) {
+absl::Status Cluster::StartAnew(Member& member, Millis now) {
+  options_.say(member.restart_text);
   CARAVAN_ASSIGN_OR_RETURN(
-      member.process, ChildProcess::Start(Arguments(member.kind, member.number), member.log_path));
+      member.process,
+      ChildProcess::Start(Arguments(member.kind, member.number, /*anew=*/true), member.log_path));
   member.ended = false;
+  member.restart_at.reset();
+  supervisor_.OnStart(member.kind, member.number, now);
   return absl::OkStatus();
 }
 
 absl::Status Cluster::Tend(const ClusterPhase& phase, Millis now) {
   for (Member& member : members_) {
-    if (member.ended) {
-      if (!member.missed_at.has_value() || now < *member.missed_at) continue;
-      member.missed_at.reset();
-      if (!over_ && !IsEnding(phase.phase)) CARAVAN_RETURN_IF_ERROR(Miss(member));
-      continue;
+    if (!member.ended) {
+      const std::optional<ExitOfProcess> exit = member.process.Poll();
+      if (exit.has_value()) CARAVAN_RETURN_IF_ERROR(NoteExit(member, *exit, phase.phase, now));
     }
-    const std::optional<ExitOfProcess> exit = member.process.Poll();
-    if (exit.has_value()) CARAVAN_RETURN_IF_ERROR(NoteExit(member, *exit, phase.phase, now));
+    if (!member.restart_at.has_value() || now < *member.restart_at) continue;
+    const bool is_missed = member.kind == RoleKind::kScheduler || !IsEnding(phase.phase);
+    if (over_ || !is_missed) {
+      member.restart_at.reset();
+    } else {
+      CARAVAN_RETURN_IF_ERROR(StartAnew(member, now));
+    }
   }
   return StartWorkers(phase, now);
 }
@@ -116,29 +161,20 @@ absl::Status Cluster::NoteExit(Member& member, const ExitOfProcess& exit, std::s
   if (member.kind == RoleKind::kScheduler && exit.ok()) over_ = true;
   const Verdict verdict = supervisor_.OnExit(
       member.kind, member.number, exit, over_ ? "finished" : phase, LastLine(member.log_path), now);
+  member.restart_text = verdict.text;
   switch (verdict.kind) {
     case Verdict::Kind::kIgnore:
       return absl::OkStatus();
     case Verdict::Kind::kRestart:
-      options_.say(verdict.text);
-      return StartAnew(member);
+      member.restart_at = now + verdict.delay;
+      return absl::OkStatus();
     case Verdict::Kind::kRestartLater:
-    case Verdict::Kind::kFailLater:
-      member.missed_at = now + kLeaveGrace;
-      member.verdict = verdict;
+      member.restart_at = now + kLeaveGrace;
       return absl::OkStatus();
     case Verdict::Kind::kFail:
       break;
   }
   return Failure(member, verdict.text, exit.code);
-}
-
-absl::Status Cluster::Miss(Member& member) {
-  if (member.verdict.kind == Verdict::Kind::kFailLater) {
-    return Failure(member, member.verdict.text, 0);
-  }
-  options_.say(member.verdict.text);
-  return StartAnew(member);
 }
 
 absl::Status Cluster::Failure(const Member& member, const std::string& why, int exit_code) {

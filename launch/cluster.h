@@ -1,5 +1,5 @@
 // The processes of a run on this machine: one scheduler, servers, workers. Starts them, notices
-// which end, starts workers anew, and leaves none behind.
+// which end, starts them anew, and leaves none behind.
 #ifndef CARAVAN_LAUNCH_CLUSTER_H_
 #define CARAVAN_LAUNCH_CLUSTER_H_
 
@@ -67,17 +67,16 @@ class Cluster {
     std::string log_path;
     ChildProcess process;
     bool ended = false;
-    std::optional<Millis> missed_at;  // where it left by itself: when that is too early
-    Verdict verdict;                  // what to do then
+    std::optional<Millis> restart_at;  // where it has ended: when it is started anew
+    std::string restart_text;          // what is said then
   };
 
   explicit Cluster(ClusterOptions options);
   absl::Status MakeSocketDirectory();
-  std::vector<std::string> Arguments(RoleKind kind, uint32_t number) const;
+  std::vector<std::string> Arguments(RoleKind kind, uint32_t number, bool anew) const;
   absl::Status StartMember(RoleKind kind, uint32_t number);
-  absl::Status StartAnew(Member& member);
+  absl::Status StartAnew(Member& member, Millis now);
   absl::Status StartWorkers(const ClusterPhase& phase, Millis now);
-  absl::Status Miss(Member& member);
   static absl::Status Failure(const Member& member, const std::string& why, int exit_code);
   absl::Status NoteExit(Member& member, const ExitOfProcess& exit, std::string_view phase,
                         Millis now);

@@ -4,9 +4,11 @@ namespace caravan::launch {
 namespace {
 
 constexpr const Command* kCommands[] = {
-    &kImportCommand,      &kInspectCommand,   &kTrainCommand,  &kStatusCommand,
-    &kEvaluateCommand,    &kPredictCommand,   &kExportCommand, &kBenchModelCommand,
-    &kBenchServerCommand, &kSchedulerCommand, &kServerCommand, &kWorkerCommand,
+    &kImportCommand,          &kInspectCommand,        &kTrainCommand,
+    &kStatusCommand,          &kEvaluateCommand,       &kPredictCommand,
+    &kExportCommand,          &kCheckpointListCommand, &kCheckpointVerifyCommand,
+    &kCheckpointPruneCommand, &kBenchModelCommand,     &kBenchServerCommand,
+    &kSchedulerCommand,       &kServerCommand,         &kWorkerCommand,
 };
 
 }  // namespace

@@ -37,6 +37,9 @@ bool IsRole(const Command& command);
 
 extern const Command kBenchModelCommand;
 extern const Command kBenchServerCommand;
+extern const Command kCheckpointListCommand;
+extern const Command kCheckpointPruneCommand;
+extern const Command kCheckpointVerifyCommand;
 extern const Command kEvaluateCommand;
 extern const Command kExportCommand;
 extern const Command kImportCommand;

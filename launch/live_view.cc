@@ -69,6 +69,7 @@ std::string LastResults(const scheduler::Status& status) {
 }
 
 void AddWaiters(const scheduler::Status& status, std::vector<std::string>& lines) {
+  if (!status.waiting_for().empty()) lines.push_back("waiting for " + status.waiting_for());
   size_t waiting = 0;
   for (const scheduler::MemberStatus& member : status.members()) {
     if (member.waiting_for().empty()) continue;

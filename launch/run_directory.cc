@@ -5,11 +5,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/status_macros.h"
 #include "conf/job_loader.h"
 
@@ -58,14 +60,36 @@ absl::Status RunDirectory::CreateFolders() const {
   return absl::OkStatus();
 }
 
+namespace {
+
+// The file ends with a field of its own, fixed64 100: XXH3 of all bytes before it. It is a RunSpec
+// to whoever parses it.
+constexpr std::string_view kChecksumTag = "\xa1\x06";
+constexpr size_t kTrailerBytes = kChecksumTag.size() + sizeof(uint64_t);
+
+std::string Trailer(std::string_view body) {
+  const uint64_t checksum = HashBytes(body);
+  return std::string(kChecksumTag) +
+         std::string(reinterpret_cast<const char*>(&checksum), sizeof(checksum));
+}
+
+}  // namespace
+
 absl::StatusOr<conf::RunSpec> LoadRunSpec(const RunDirectory& run) {
   if (!run.HoldsRun()) {
     return absl::NotFoundError(
         fmt::format("{} holds no run: there is no run_spec.pb in it", run.path()));
   }
   CARAVAN_ASSIGN_OR_RETURN(const std::string bytes, ReadFile(run.RunSpecFile()));
+  const std::string_view body =
+      std::string_view(bytes).substr(0, std::max(bytes.size(), kTrailerBytes) - kTrailerBytes);
+  if (std::string_view(bytes).substr(body.size()) != Trailer(body)) {
+    return absl::DataLossError(
+        fmt::format("{} is damaged: its checksum is not that of its content", run.RunSpecFile()));
+  }
   conf::RunSpec spec;
-  if (!spec.ParseFromString(bytes) || !spec.has_job() || !spec.has_schema() || !spec.has_model()) {
+  if (!spec.ParseFromArray(body.data(), static_cast<int>(body.size())) || !spec.has_job() ||
+      !spec.has_schema() || !spec.has_model()) {
     return absl::DataLossError(
         fmt::format("{} is damaged: it holds no run spec", run.RunSpecFile()));
   }
@@ -74,7 +98,8 @@ absl::StatusOr<conf::RunSpec> LoadRunSpec(const RunDirectory& run) {
 
 absl::Status SaveRunSpec(const RunDirectory& run, const conf::RunSpec& spec) {
   CARAVAN_RETURN_IF_ERROR(WriteFileAtomically(run.JobFile(), conf::JobText(spec.job())));
-  return WriteFileAtomically(run.RunSpecFile(), spec.SerializeAsString());
+  const std::string body = spec.SerializeAsString();
+  return WriteFileAtomically(run.RunSpecFile(), body + Trailer(body));
 }
 
 absl::StatusOr<RunLock> RunLock::Take(const RunDirectory& run) {

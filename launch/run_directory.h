@@ -1,10 +1,13 @@
 // The directory of a run and what lies in it.
 //
 //   job.txtpb       the job as resolved, every default written out
-//   run_spec.pb     conf.RunSpec, what every role is handed; a directory without it holds no run
+//   run_spec.pb     conf.RunSpec and a checksum, what every role is handed; a directory without it
+//                   holds no run
 //   data/           the imported samples, unless --data named a folder elsewhere
 //   checkpoints/    NNNNNN/, see net/manifest_file.h
 //   log/            <role>-<n>.log
+//   state/          server-NNN/, what its lanes hold while the run goes on, see ps/state_folder.h
+//   journal         what the scheduler has decided, see scheduler/journal.h
 //   events/         TensorBoard event files
 //   trace/          traces
 //   metrics.jsonl   one JSON object a line: progress, epoch, evaluation, checkpoint, end
@@ -33,6 +36,7 @@ class RunDirectory {
   std::string DataDirectory() const { return path_ + "/data"; }
   std::string CheckpointsDirectory() const { return path_ + "/checkpoints"; }
   std::string LogDirectory() const { return path_ + "/log"; }
+  std::string StateDirectory() const { return path_ + "/state"; }
   std::string EventsDirectory() const { return path_ + "/events"; }
   std::string TraceDirectory() const { return path_ + "/trace"; }
   std::string MetricsFile() const { return path_ + "/metrics.jsonl"; }

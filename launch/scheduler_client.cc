@@ -28,6 +28,26 @@ absl::StatusOr<scheduler::Status> SchedulerClient::AskStatus() {
   net::Header header;
   header.mutable_status_request();
   CARAVAN_ASSIGN_OR_RETURN(const net::Answer answer, client_->Call(0, std::move(header)));
+  return StatusOf(answer);
+}
+
+absl::StatusOr<std::optional<scheduler::Status>> SchedulerClient::PollStatus() {
+  if (!asked_.has_value()) {
+    net::Header header;
+    header.mutable_status_request();
+    asked_ = client_->Start(0, std::move(header), {});
+  }
+  if (!client_->IsAnswered(*asked_)) return std::nullopt;
+  const uint64_t ticket = *std::exchange(asked_, std::nullopt);
+  const absl::StatusOr<net::Answer> answer = client_->Await(ticket);
+  if (!answer.ok()) {
+    client_->Forget(ticket);
+    return answer.status();
+  }
+  return StatusOf(*answer);
+}
+
+absl::StatusOr<scheduler::Status> SchedulerClient::StatusOf(const net::Answer& answer) {
   CARAVAN_RETURN_IF_ERROR(net::ReplyStatus(answer.reply));
   scheduler::Status status;
   google::protobuf::util::JsonParseOptions options;

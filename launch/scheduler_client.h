@@ -3,6 +3,7 @@
 #define CARAVAN_LAUNCH_SCHEDULER_CLIENT_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,6 +20,8 @@ class SchedulerClient {
   static absl::StatusOr<std::unique_ptr<SchedulerClient>> Connect(const std::string& endpoint,
                                                                   uint64_t run_id, Millis patience);
 
+  // Asks for the state without waiting; nothing where it was asked for and is not there yet.
+  absl::StatusOr<std::optional<scheduler::Status>> PollStatus();
   // The state now; DEADLINE_EXCEEDED when the scheduler does not answer.
   absl::StatusOr<scheduler::Status> AskStatus();
   // Orders the end of the run, after a checkpoint or at once. OK: the order has arrived.
@@ -27,7 +30,10 @@ class SchedulerClient {
  private:
   SchedulerClient() = default;
 
+  static absl::StatusOr<scheduler::Status> StatusOf(const net::Answer& answer);
+
   net::Context context_;  // outlives client_
+  std::optional<uint64_t> asked_;
   std::unique_ptr<net::RequestClient> client_;
 };
 

@@ -1,3 +1,4 @@
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -5,12 +6,14 @@
 #include "data/block_plan.h"
 #include "launch/commands.h"
 #include "launch/flags.h"
+#include "launch/kill_switch.h"
 #include "launch/metrics_writer.h"
 #include "launch/run_directory.h"
 #include "launch/stop_signals.h"
 #include "scheduler/driver.h"
 
 DECLARE_bool(resume);
+DEFINE_bool(restart, false, "go on from the journal of a scheduler that was killed");
 
 namespace caravan::launch {
 namespace {
@@ -35,11 +38,15 @@ absl::Status RunSchedulerRole(const CommandLine&) {
   CARAVAN_ASSIGN_OR_RETURN(conf::RunSpec spec, LoadRunSpec(run));
   CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<MetricsWriter> observer,
                            MetricsWriter::Open(run, spec));
+  CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<KillPoints> kill_points,
+                           TakeKillPoints("scheduler"));
   scheduler::SchedulerOptions options{
       .listen = FLAGS_listen,
       .spec = spec,
       .blocks = [&spec](const conf::BlockPlan& plan) { return BlocksOf(plan, spec.schema()); },
-      .resume = FLAGS_resume};
+      .resume = FLAGS_resume,
+      .restart = FLAGS_restart,
+      .kill_points = kill_points.get()};
   options.spec.set_run_directory(run.path());
   const absl::Status status = scheduler::RunScheduler(options, *observer, stop_signals);
   // To be stopped on request is what was asked for, not a failure.
@@ -51,9 +58,9 @@ absl::Status RunSchedulerRole(const CommandLine&) {
 extern constexpr Command kSchedulerCommand = {
     .name = "scheduler",
     .summary = "the scheduler of a run: leases blocks, evaluates, checkpoints",
-    .usage = "--run=DIR --listen=ENDPOINT [--resume]",
+    .usage = "--run=DIR --listen=ENDPOINT [--resume|--restart]",
     .example = "caravan scheduler --run=runs/us_flights --listen=ipc:///tmp/caravan/scheduler",
-    .flags = "run listen resume",
+    .flags = "run listen resume restart",
     .run = RunSchedulerRole,
 };
 

@@ -1,9 +1,13 @@
 #include <atomic>
 #include <csignal>
+#include <filesystem>
+#include <memory>
 #include <string>
 
+#include "base/status_macros.h"
 #include "launch/commands.h"
 #include "launch/flags.h"
+#include "launch/kill_switch.h"
 #include "launch/version.h"
 #include "ps/server.h"
 
@@ -24,6 +28,8 @@ absl::Status RunServerRole(const CommandLine&) {
   if (FLAGS_scheduler.empty() || FLAGS_listen.empty()) {
     return absl::InvalidArgumentError("--scheduler=ENDPOINT and --listen=PLACE are needed");
   }
+  CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<KillPoints> kill_points,
+                           TakeKillPoints(std::filesystem::path(FLAGS_listen).filename().string()));
   std::signal(SIGTERM, RequestStop);
   std::signal(SIGINT, RequestStop);
   return ps::RunServer({.scheduler = FLAGS_scheduler,
@@ -33,7 +39,8 @@ absl::Status RunServerRole(const CommandLine&) {
                         .version = std::string(kVersion),
                         .job_fingerprint = FLAGS_job_fingerprint,
                         .run_id = FLAGS_run_id,
-                        .stop = &stop_requested});
+                        .stop = &stop_requested,
+                        .kill_points = kill_points.get()});
 }
 
 }  // namespace

@@ -38,6 +38,7 @@ void PrintStatus(const scheduler::Status& status) {
   if (status.has_last_checkpoint()) {
     fmt::print("last checkpoint: {}\n", status.last_checkpoint().directory());
   }
+  if (!status.waiting_for().empty()) fmt::print("all wait for {}\n", status.waiting_for());
   if (!status.message().empty()) fmt::print("{}\n", status.message());
   for (const scheduler::MemberStatus& member : status.members()) PrintMember(member);
 }

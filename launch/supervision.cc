@@ -35,11 +35,15 @@ Verdict Supervisor::OnExit(RoleKind kind, uint32_t number, const ExitOfProcess& 
   switch (kind) {
     case RoleKind::kScheduler:
       if (exit.ok()) return {};
-      return {Verdict::Kind::kFail, what};
+      // What it decided itself, it would decide again.
+      if (exit.signal == 0) return {Verdict::Kind::kFail, what};
+      return RestartOrGiveUp(kind, number, what, now);
     case RoleKind::kServer:
       if (IsEnding(phase)) return {};
-      return {exit.ok() ? Verdict::Kind::kFailLater : Verdict::Kind::kFail,
-              what + "; go on from the last checkpoint by `caravan train --resume`"};
+      if (exit.ok())
+        return {Verdict::Kind::kRestartLater, what + " before the run's end; started anew"};
+      if (exit.code == kInputWasWrong) return {Verdict::Kind::kFail, what};
+      return RestartOrGiveUp(kind, number, what, now);
     case RoleKind::kWorker:
       if (IsEnding(phase)) return {};
       return OnWorkerExit(what, exit, now);
@@ -55,6 +59,25 @@ Verdict Supervisor::OnWorkerExit(const std::string& what, const ExitOfProcess& e
   return {Verdict::Kind::kFail,
           fmt::format("{}; workers were started anew {} times in {} s, which does not help", what,
                       restarts_max_, kRestartWindow.count() / 1000)};
+}
+
+void Supervisor::OnStart(RoleKind kind, uint32_t number, Millis now) {
+  lives_[{kind, number}].started = now;
+}
+
+Verdict Supervisor::RestartOrGiveUp(RoleKind kind, uint32_t number, const std::string& what,
+                                    Millis now) {
+  Life& life = lives_[{kind, number}];
+  life.deaths_at_once = now - life.started < kDiedAtOnce ? life.deaths_at_once + 1 : 0;
+  if (life.deaths_at_once >= kDeathsAtOnceMax) {
+    return {
+        Verdict::Kind::kFail,
+        fmt::format("{}; it died {} times in a row within {} s of its start; once that is mended "
+                    "go on from the last checkpoint by `caravan train --resume`",
+                    what, life.deaths_at_once, kDiedAtOnce.count() / 1000)};
+  }
+  const Millis delay = life.deaths_at_once < 2 ? Millis{0} : Millis{125 << life.deaths_at_once};
+  return {Verdict::Kind::kRestart, what + "; started anew", delay};
 }
 
 bool Supervisor::TakeRestart(Millis now) {

@@ -4,8 +4,10 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/clock.h"
 #include "launch/child_process.h"
@@ -18,21 +20,25 @@ std::string_view RoleName(RoleKind kind);
 struct Verdict {
   enum class Kind {
     kIgnore,        // as it should be
-    kRestart,       // start the same process anew
+    kRestart,       // start the same process anew, after `delay`
     kRestartLater,  // likewise, if the run still trains after kLeaveGrace
     kFail,          // the run cannot go on
-    kFailLater,     // likewise, if it is not over after kLeaveGrace
   };
   Kind kind = Kind::kIgnore;
   std::string text;  // one line for people; empty for kIgnore
+  Millis delay{0};
 };
 
 // How long a worker or server that left by itself is not missed: the run may be over before the
 // scheduler has ended, which takes a machine under load many seconds.
 inline constexpr Millis kLeaveGrace{30000};
-// Restarts in a window, over all workers; one that needs more has a fault that restarts do not
-// heal.
+// Restarts of workers in a window, over all of them; a run that needs more has a fault that
+// restarts do not heal.
 inline constexpr Millis kRestartWindow{60000};
+// A server or scheduler that dies so soon after its start has died at once; so many times in a row
+// and it is not started again. Each time it is waited twice as long.
+inline constexpr Millis kDiedAtOnce{10000};
+inline constexpr uint32_t kDeathsAtOnceMax = 8;
 
 // Owned and called by one thread.
 class Supervisor {
@@ -40,18 +46,26 @@ class Supervisor {
   // At most max(8, workers) restarts in a window.
   explicit Supervisor(uint32_t workers) : restarts_max_(workers < 8 ? 8 : workers) {}
 
+  // A process was started, for the first time or anew.
+  void OnStart(RoleKind kind, uint32_t number, Millis now);
   // A process has ended. `phase`: of the scheduler's last status, "" before the first.
   // `last_words`: the last line of its log.
   Verdict OnExit(RoleKind kind, uint32_t number, const ExitOfProcess& exit, std::string_view phase,
                  const std::string& last_words, Millis now);
 
  private:
+  struct Life {
+    Millis started{0};
+    uint32_t deaths_at_once = 0;  // in a row
+  };
   Verdict OnWorkerExit(const std::string& what, const ExitOfProcess& exit, Millis now);
+  Verdict RestartOrGiveUp(RoleKind kind, uint32_t number, const std::string& what, Millis now);
   // True when one restart more is within bounds; counts it.
   bool TakeRestart(Millis now);
 
   uint32_t restarts_max_;
   std::deque<Millis> restarts_;
+  std::map<std::pair<RoleKind, uint32_t>, Life> lives_;
 };
 
 }  // namespace caravan::launch

@@ -11,9 +11,11 @@
 #include "launch/progress_printer.h"
 #include "launch/run_directory.h"
 #include "launch/run_preparation.h"
+#include "launch/run_record.h"
 #include "launch/run_summary.h"
 #include "launch/stop_signals.h"
 #include "launch/training.h"
+#include "net/manifest_file.h"
 
 DEFINE_bool(resume, false, "go on with the run from its last complete checkpoint");
 DEFINE_uint32(workers, 0, "worker processes; 0: cluster.workers of the job");
@@ -33,6 +35,21 @@ std::vector<std::string> Overrides(const CommandLine& line) {
     if (value > 0) overrides.push_back(fmt::format("cluster.{}={}", field, value));
   }
   return overrides;
+}
+
+// Its newest checkpoint says that every epoch is done, and the test scores after it are there.
+bool IsAllDone(const RunDirectory& run, const conf::RunSpec& spec) {
+  const absl::StatusOr<std::string> newest = net::LatestCheckpoint(run.CheckpointsDirectory());
+  if (!newest.ok()) return false;
+  const absl::StatusOr<conf::Manifest> manifest = net::ReadManifest(*newest);
+  const uint32_t last = spec.job().training().epochs() - 1;
+  if (!manifest.ok() || !manifest->queue().finished() || manifest->queue().epoch() != last) {
+    return false;
+  }
+  const absl::StatusOr<RunRecord> record = LoadRunRecord(run.MetricsFile(), spec.schema());
+  if (!record.ok()) return false;
+  const EvaluationRecord* test = record->LastEvaluation("test");
+  return record->ended_well && test != nullptr && test->epoch == last;
 }
 
 absl::Status RunTrain(const CommandLine& line) {
@@ -59,6 +76,15 @@ absl::Status RunTrain(const CommandLine& line) {
                                        .stop_after_batches = FLAGS_stop_after_batches,
                                        .note = note},
                                       run));
+  if (FLAGS_resume && IsAllDone(run, spec)) {
+    printer->Note(
+        fmt::format("all {} epochs are done and evaluated already; nothing is left to do. "
+                    "--set=training.epochs=N makes the run longer",
+                    spec.job().training().epochs()),
+        true);
+    printer->Finish();
+    return absl::OkStatus();
+  }
   // Until here a signal ends the process at once, and nothing is lost by it.
   const std::atomic<int>& stop_signals = CountStopSignals();
   const absl::Status trained = Train({.run = run,

@@ -66,11 +66,12 @@ class Training {
   }
 
   absl::Status Ask(Millis now) {
-    if (asked_.has_value() && now - *asked_ < kAskEvery) return absl::OkStatus();
-    asked_ = now;
-    absl::StatusOr<scheduler::Status> status = client_->AskStatus();
+    if (answered_.has_value() && now - *answered_ < kAskEvery) return absl::OkStatus();
+    absl::StatusOr<std::optional<scheduler::Status>> status = client_->PollStatus();
+    if (status.ok() && !status->has_value()) return absl::OkStatus();
+    answered_ = now;
     if (status.ok()) {
-      status_ = *std::move(status);
+      status_ = **std::move(status);
       heard_ = now;
       options_.printer->Update(status_);
       return absl::OkStatus();
@@ -107,7 +108,7 @@ class Training {
   std::unique_ptr<Cluster> cluster_;
   std::unique_ptr<SchedulerClient> client_;
   scheduler::Status status_;
-  std::optional<Millis> asked_;
+  std::optional<Millis> answered_;  // or given up, the last question for the status
   Millis heard_{0};
   bool stop_ordered_ = false;
 };

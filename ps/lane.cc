@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/status_macros.h"
+#include "conf/split_samples.h"
 #include "net/placement.h"
 #include "storage/posix_file_system.h"
 #include "storage/rocksdb_adapter.h"
@@ -32,15 +33,6 @@ std::vector<ShardId> ShardList(const std::vector<bool>& is_own) {
     if (is_own[shard]) shards.push_back(ShardId{shard});
   }
   return shards;
-}
-
-uint64_t EpochSamples(const conf::Schema& schema) {
-  uint64_t samples = 0;
-  for (const conf::SplitSchema& split : schema.splits()) {
-    if (split.name() != "train") continue;
-    for (const conf::SplitFile& file : split.files()) samples += file.samples();
-  }
-  return samples;
 }
 
 const conf::Optimizer& RowOptimizer(const conf::Training& training) {
@@ -76,7 +68,7 @@ Lane::Lane(const conf::RunSpec& spec, const Options& options)
       is_own_(OwnShards(shards_, options)),
       row_optimizer_(MakeOptimizer(RowOptimizer(spec.job().training()))),
       dense_(spec, is_own_),
-      marks_(ShardList(is_own_), EpochSamples(spec.schema())),
+      marks_(ShardList(is_own_), conf::SplitSamples(spec.schema(), "train")),
       key_lists_(KeyLists::Limits{}) {
   if (options_.file_system == nullptr) {
     own_file_system_ = storage::MakePosixFileSystem();

@@ -29,10 +29,12 @@ T ReadAt(std::string_view bytes, size_t offset) {
 Marks::Marks(std::vector<ShardId> shards, uint64_t epoch_samples)
     : shards_(std::move(shards)), epoch_samples_(epoch_samples) {}
 
-bool Marks::IsEpochComplete() const {
-  if (epoch_samples_ == 0) return true;
-  return std::ranges::all_of(Samples(epoch_),
-                             [this](uint64_t samples) { return samples >= epoch_samples_; });
+bool Marks::MayBegin(uint32_t epoch) const {
+  if (epoch <= epoch_ || epoch_samples_ == 0) return true;
+  const auto ledger = ledger_.find(epoch_);
+  return epoch == epoch_ + 1 && ledger != ledger_.end() &&
+         std::ranges::all_of(ledger->second,
+                             [this](uint64_t samples) { return samples == epoch_samples_; });
 }
 
 size_t Marks::LocalIndex(ShardId shard) const {
@@ -43,9 +45,7 @@ size_t Marks::LocalIndex(ShardId shard) const {
 
 Marks::Decision Marks::Decide(const Batch& batch) const {
   if (batch.epoch < epoch_) return {.verdict = Verdict::kAlreadyApplied, .needed = {}};
-  const bool is_too_early =
-      batch.epoch > epoch_ && (batch.epoch > epoch_ + 1 || !IsEpochComplete());
-  if (is_too_early && epoch_samples_ > 0) {
+  if (!MayBegin(batch.epoch)) {
     return {.verdict = Verdict::kOutOfOrder, .expected = 0, .needed = {}};
   }
   BlockMarks marks;

@@ -37,15 +37,15 @@ class Marks {
     std::vector<bool> needed;
   };
 
-  // `shards`: the lane's own, ascending. `epoch_samples`: of an epoch, all of its blocks; 0: not
-  // known.
+  // `shards`: the lane's own, ascending. `epoch_samples`: of a whole epoch; 0: not known.
   explicit Marks(std::vector<ShardId> shards, uint64_t epoch_samples = 0);
 
-  // What is to be done with a push of `batch`. Changes nothing.
+  // What is to be done with a push of `batch`. Changes nothing. A batch of a later epoch is out of
+  // order while a shard lacks a part of this one, as it does when the lane has lost state: the
+  // ledger knows, where an epoch's samples are known.
   Decision Decide(const Batch& batch) const;
   // Counts `batch` on the shards of `decision`, which is kApply. A later epoch ends the current
-  // one, which Decide lets it do only once every block of that is complete: a lane that came back
-  // with less may still be sent batches of an epoch that it has not reached.
+  // one.
   void Apply(const Batch& batch, const Decision& decision);
 
   // The lowest over the lane's shards; `whole_block` for an epoch that is over.
@@ -70,7 +70,7 @@ class Marks {
     std::vector<uint32_t> own;  // by the lane's shards; empty: all are `common`
   };
   size_t LocalIndex(ShardId shard) const;
-  bool IsEpochComplete() const;
+  bool MayBegin(uint32_t epoch) const;
   uint32_t MarkOf(const BlockMarks& marks, size_t local) const {
     return marks.own.empty() ? marks.common : marks.own[local];
   }

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <filesystem>
 #include <optional>
 #include <random>
 #include <utility>
@@ -18,11 +17,16 @@
 #include "net/request_client.h"
 #include "net/socket.h"
 #include "ps/lane_runner.h"
+#include "ps/state_folder.h"
 
 namespace caravan::ps {
 namespace {
 
 constexpr absl::Duration kPause = absl::Milliseconds(10);
+constexpr absl::Duration kTellWaitEvery = absl::Seconds(5);
+constexpr absl::Duration kAskForPlaceEvery = absl::Seconds(1);
+// Until the run says how long it waits (cluster.away_max_ms).
+constexpr Millis kJoinPatience{600000};
 
 uint64_t DrawIncarnation() {
   std::random_device device;
@@ -36,18 +40,23 @@ class Server {
       : options_(options), incarnation_(DrawIncarnation()) {}
 
   absl::Status Run() {
-    CARAVAN_ASSIGN_OR_RETURN(scheduler_, net::RequestClient::Connect(context_, {options_.scheduler},
-                                                                     {.repeat_after = Millis{1000},
-                                                                      .sender = incarnation_}));
+    CARAVAN_ASSIGN_OR_RETURN(scheduler_,
+                             net::RequestClient::Connect(context_, {options_.scheduler},
+                                                         {.repeat_after = Millis{1000},
+                                                          .give_up_after = kJoinPatience,
+                                                          .sender = incarnation_}));
     CARAVAN_ASSIGN_OR_RETURN(const uint32_t lanes, LaneCount());
     CARAVAN_RETURN_IF_ERROR(Bind(lanes));
+    if (!options_.state_directory.empty()) {
+      CARAVAN_ASSIGN_OR_RETURN(folder_, StateFolder::Open(options_.state_directory));
+    }
     CARAVAN_RETURN_IF_ERROR(Join());
     CARAVAN_RETURN_IF_ERROR(BuildLanes());
     absl::Status ended = SendHeartbeats();
     for (const auto& lane : lanes_) lane->Stop();
     lanes_.clear();
-    std::error_code ignored;  // scratch: the next server of this place empties it too
-    std::filesystem::remove_all(state_directory_, ignored);
+    // However else it ends, who comes next may go on from the state.
+    if (run_is_over_) folder_->RemoveAll();
     return ended;
   }
 
@@ -63,11 +72,19 @@ class Server {
         return absl::CancelledError("told to stop");
       }
       CARAVAN_RETURN_IF_ERROR(LaneFailure());
+      TellWait();
       absl::SleepFor(kPause);
     }
     CARAVAN_ASSIGN_OR_RETURN(net::Answer answer, scheduler_->Await(ticket));
     CARAVAN_RETURN_IF_ERROR(net::ReplyStatus(answer.reply));
     return answer;
+  }
+
+  void TellWait() {
+    const std::string waiting = scheduler_->Waiting();
+    if (waiting.empty() || absl::Now() - wait_told_at_ < kTellWaitEvery) return;
+    wait_told_at_ = absl::Now();
+    LOG(WARNING) << "waits for " << waiting;
   }
 
   net::Header MakeHello(net::Role role) const {
@@ -105,10 +122,31 @@ class Server {
     return absl::OkStatus();
   }
 
+  // All places may be taken, one by a server that is dead but not yet known for dead.
+  absl::StatusOr<net::Answer> AskForPlace(const net::Header& header) {
+    const absl::Time give_up_at = absl::Now() + absl::FromChrono(kJoinPatience);
+    while (true) {
+      absl::StatusOr<net::Answer> answer = Ask(header);
+      if (!absl::IsUnavailable(answer.status()) || absl::Now() > give_up_at) return answer;
+      LOG_EVERY_N(WARNING, 10) << "no place yet: " << std::string(answer.status().message());
+      for (const absl::Time until = absl::Now() + kAskForPlaceEvery; absl::Now() < until;) {
+        if (IsToldToStop()) return absl::CancelledError("told to stop");
+        absl::SleepFor(kPause);
+      }
+    }
+  }
+
   absl::Status Join() {
     net::Header header = MakeHello(net::SERVER);
     for (const auto& lane : lanes_) header.mutable_hello()->add_lane_endpoints(lane->endpoint());
-    CARAVAN_ASSIGN_OR_RETURN(net::Answer answer, Ask(header));
+    if (folder_ != nullptr && folder_->owner().has_value()) {
+      const StateOwner& owner = *folder_->owner();
+      header.mutable_hello()->set_held_run_id(owner.run_id);
+      header.mutable_hello()->mutable_held_lanes()->Add(owner.lanes.begin(), owner.lanes.end());
+      header.mutable_hello()->set_held_lanes_total(owner.lanes_total);
+      header.mutable_hello()->set_held_incarnation(owner.incarnation);
+    }
+    CARAVAN_ASSIGN_OR_RETURN(net::Answer answer, AskForPlace(header));
     welcome_ = std::move(*answer.reply.mutable_welcome());
     CARAVAN_RETURN_IF_ERROR(ParseSpec(welcome_));
     if (welcome_.lanes_size() != static_cast<int>(lanes_.size())) {
@@ -116,33 +154,53 @@ class Server {
                                              welcome_.lanes_size(), lanes_.size()));
     }
     scheduler_->SetRun(spec_.run_id(), welcome_.routing().epoch());
-    state_directory_ =
-        options_.state_directory.empty()
-            ? fmt::format("{}/state/server-{:03}", spec_.run_directory(), welcome_.id())
-            : options_.state_directory;
+    scheduler_->SetGiveUpAfter(Millis{spec_.job().cluster().away_max_ms()});
+    for (const auto& lane : lanes_) lane->SetRoutingEpoch(welcome_.routing().epoch());
+    if (folder_ == nullptr) {
+      CARAVAN_ASSIGN_OR_RETURN(
+          folder_, StateFolder::Open(
+                       fmt::format("{}/state/server-{:03}", spec_.run_directory(), welcome_.id())));
+    }
     LOG(INFO) << "server=" << welcome_.id() << " joined run=" << spec_.run_id()
               << " lanes=" << lanes_.size() << " of=" << welcome_.lanes_total();
     return absl::OkStatus();
   }
 
   absl::Status BuildLanes() {
-    const std::string& restore = welcome_.restore_directory();
+    const bool keep_state = welcome_.keep_state();
+    state_lost_ = !keep_state || folder_->owner()->state_lost;
+    if (!keep_state) CARAVAN_RETURN_IF_ERROR(folder_->Disown());
     for (size_t i = 0; i < lanes_.size(); ++i) {
       const uint32_t number = welcome_.lanes(static_cast<int>(i));
       const Lane::Options options{
           .lane = LaneId{number},
           .lanes_total = welcome_.lanes_total(),
           .run_id = spec_.run_id(),
-          .data_directory = fmt::format("{}/lane-{:03}", state_directory_, number)};
-      // The first lane's thread verifies the files for all, while heartbeats go on.
-      lanes_[i]->Build([this, options, restore]() -> absl::StatusOr<std::unique_ptr<Lane>> {
-        CARAVAN_RETURN_IF_ERROR(CreateDirectories(options.data_directory));
-        if (restore.empty()) return Lane::Create(spec_, options);
-        CARAVAN_ASSIGN_OR_RETURN(const conf::Manifest manifest, VerifiedManifest(restore));
-        return Lane::Restore(spec_, options, restore, manifest);
-      });
+          .data_directory = fmt::format("{}/lane-{:03}", folder_->path(), number),
+          .kill_points = options_.kill_points};
+      lanes_[i]->Build([this, options] { return BuildLane(options); });
     }
     return absl::OkStatus();
+  }
+
+  // On a thread of the lane's. The first lane verifies the checkpoint's files for all, while
+  // heartbeats go on.
+  absl::StatusOr<std::unique_ptr<Lane>> BuildLane(const Lane::Options& options) {
+    CARAVAN_RETURN_IF_ERROR(CreateDirectories(options.data_directory));
+    state_lost_ = true;
+    const std::string& restore = welcome_.restore_directory();
+    if (restore.empty()) return Lane::Create(spec_, options);
+    CARAVAN_ASSIGN_OR_RETURN(const conf::Manifest manifest, VerifiedManifest(restore));
+    return Lane::Restore(spec_, options, restore, manifest);
+  }
+
+  // Once all lanes serve: from then on their state is what they acknowledge.
+  absl::Status OwnState(bool state_lost) {
+    return folder_->SetOwner({.run_id = spec_.run_id(),
+                              .incarnation = incarnation_,
+                              .lanes_total = welcome_.lanes_total(),
+                              .lanes = {welcome_.lanes().begin(), welcome_.lanes().end()},
+                              .state_lost = state_lost});
   }
 
   absl::StatusOr<conf::Manifest> VerifiedManifest(const std::string& directory) {
@@ -174,6 +232,7 @@ class Server {
       bytes += lane->resident_bytes();
     }
     heartbeat.set_ready(ready);
+    heartbeat.set_state_lost(ready && state_lost_);
     heartbeat.set_resident_bytes(bytes);
     return header;
   }
@@ -184,12 +243,21 @@ class Server {
     bool was_ready = false;
     while (true) {
       const net::Header heartbeat = MakeHeartbeat();
+      if (heartbeat.heartbeat().ready() && !was_ready) {
+        CARAVAN_RETURN_IF_ERROR(OwnState(state_lost_));
+        LOG(INFO) << "server=" << welcome_.id() << " is ready state_lost=" << state_lost_;
+      }
+      const bool is_news = heartbeat.heartbeat().ready() && !was_ready;
       was_ready = heartbeat.heartbeat().ready();
       const absl::StatusOr<net::Answer> answer = Ask(heartbeat);
       if (absl::IsCancelled(answer.status())) return absl::OkStatus();
       CARAVAN_RETURN_IF_ERROR(answer.status());
+      if (is_news && state_lost_) CARAVAN_RETURN_IF_ERROR(OwnState(/*state_lost=*/false));
       const net::HeartbeatReply& reply = answer->reply.heartbeat();
-      if (reply.order() == net::HeartbeatReply::STOP) return absl::OkStatus();
+      if (reply.order() == net::HeartbeatReply::STOP) {
+        run_is_over_ = true;
+        return absl::OkStatus();
+      }
       if (reply.order() == net::HeartbeatReply::UNKNOWN) {
         return absl::AbortedError(
             fmt::format("the scheduler at {} does not know server {} any more", options_.scheduler,
@@ -215,7 +283,10 @@ class Server {
   std::unique_ptr<net::RequestClient> scheduler_;
   conf::RunSpec spec_;
   net::Welcome welcome_;
-  std::string state_directory_;
+  std::unique_ptr<StateFolder> folder_;
+  std::atomic<bool> state_lost_ = false;
+  absl::Time wait_told_at_ = absl::InfinitePast();
+  bool run_is_over_ = false;
   absl::Mutex manifest_mutex_;
   std::optional<absl::StatusOr<conf::Manifest>> manifest_ ABSL_GUARDED_BY(manifest_mutex_);
   std::vector<std::unique_ptr<LaneRunner>> lanes_;  // last: their builders use what is above

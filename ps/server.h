@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/kill_point.h"
 
 namespace caravan::ps {
 
@@ -18,13 +19,15 @@ struct ServerOptions {
   // Where lanes listen, see LaneEndpoints.
   std::string listen;
   uint32_t lanes = 0;  // 0: as many as the scheduler's job has
-  // For the lanes' RocksDB; emptied at start, removed at a clean end. Empty:
-  // <run directory>/state/server-NNN.
+  // For the lanes' state. What a server that was killed has left there is gone on from where the
+  // scheduler says that it is the last of its lanes; removed when the run is over. Empty:
+  // <run directory>/state/server-NNN, and nothing is gone on from.
   std::string state_directory;
   std::string version;
   uint64_t job_fingerprint = 0;             // 0: whatever job the scheduler has
   uint64_t run_id = 0;                      // 0: whatever run the scheduler has
   const std::atomic<bool>* stop = nullptr;  // set to leave at the next chance
+  KillPoints* kill_points = nullptr;        // for tests; outlive the server
 };
 
 // Endpoints of `lanes` lanes: "tcp://host:*" picks a port for each, "tcp://host:port" takes this

@@ -37,7 +37,8 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Millis now)
       run_begun_(now),
       last_tick_(now),
       worker_seen_at_(now),
-      servers_ready_at_(now) {
+      servers_ready_at_(now),
+      settled_at_(now) {
   const QueueSnapshot& start = options.start;
   // A finished run goes on where the job has more epochs now.
   const uint32_t next_epoch = start.finished ? start.epoch + 1 : start.epoch;

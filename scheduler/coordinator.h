@@ -98,6 +98,9 @@ class Coordinator {
   uint32_t scheduler_starts() const { return scheduler_starts_; }
   // All servers serve, and no lane lacks what it had acknowledged.
   bool IsSettled() const { return membership_.ServersReady() && servers_with_loss_.empty(); }
+  // What the run as a whole waits for, if for longer than 5 s: "server 2 (host:pid) (lost) for 7.1
+  // s".
+  std::string WaitingFor() const;
   // Since the run began, of all schedulers that led it.
   Millis elapsed() const { return now_ - run_begun_; }
   uint64_t peers_refused() const { return peers_refused_; }
@@ -212,6 +215,8 @@ class Coordinator {
   Millis last_tick_;
   Millis worker_seen_at_;
   Millis servers_ready_at_;  // when they last were all ready
+  Millis settled_at_;        // when it last was settled
+  Millis wait_told_at_{0};
   uint32_t workers_lost_ = 0;
   uint64_t peers_refused_ = 0;
 

@@ -16,6 +16,8 @@ Millis NobodyWorksMax(const conf::Cluster& cluster) {
   return std::max(Millis{120000}, 10 * Millis{cluster.dead_after_ms()});
 }
 
+constexpr Millis kWorthTelling{5000};
+
 double Seconds(Millis time) { return static_cast<double>(time.count()) / 1000; }
 
 }  // namespace
@@ -47,9 +49,24 @@ void Coordinator::ReleaseWorker(const Member& worker, const std::string& why) {
   Log(true, fmt::format("{} {}, {} blocks go to others", worker.Name(), why, blocks));
 }
 
+std::string Coordinator::WaitingFor() const {
+  const Millis waited = now_ - settled_at_;
+  if (waited < kWorthTelling || !HasTime()) return "";
+  return fmt::format("{} for {:.1f} s",
+                     membership_.ServersReady() ? "the marks of lanes that came back"
+                                                : membership_.MissingServers(),
+                     Seconds(waited));
+}
+
 void Coordinator::CheckWaits() {
   const conf::Cluster& cluster = options_.spec.job().cluster();
   if (membership_.ServersReady()) servers_ready_at_ = now_;
+  if (IsSettled()) settled_at_ = now_;
+  if (const std::string waiting = WaitingFor();
+      !waiting.empty() && now_ - wait_told_at_ >= kWorthTelling) {
+    wait_told_at_ = now_;
+    Log(true, "the run waits for " + waiting);
+  }
   if (now_ - servers_ready_at_ > Millis{cluster.away_max_ms()}) {
     const std::string text =
         fmt::format("waited {:.0f} s (cluster.away_max_ms) for {}",

@@ -70,7 +70,8 @@ class Driver {
     if (before.has_value()) CARAVAN_RETURN_IF_ERROR(coordinator_->SetState(*before));
     job_fingerprint_ = coordinator.job_fingerprint;
     model_fingerprint_ = coordinator.model_fingerprint;
-    journal_ = std::make_unique<Journal>(journal_path, /*sync=*/false);
+    journal_ = std::make_unique<Journal>(journal_path,
+                                         given.job().cluster().durability() == conf::POWER_LOSS);
     KeepJournal();
     const std::string start = from.directory.empty() ? "the initial state" : from.directory;
     LOG(INFO) << fmt::format("scheduler listens at {} run={:016x} job={:016x} from={}",
@@ -315,12 +316,13 @@ class Driver {
   absl::Status ConnectLanes() {
     if (lanes_ != nullptr) return absl::OkStatus();
     conf::RunSpec spec = coordinator_->spec();
-    CARAVAN_ASSIGN_OR_RETURN(
-        lanes_, LaneRequests::Connect(context_, context_of_answers_.routing,
-                                      {.spec = std::move(spec),
-                                       .job_fingerprint = job_fingerprint_,
-                                       .model_fingerprint = model_fingerprint_,
-                                       .checkpoints_directory = checkpoints_directory_}));
+    CARAVAN_ASSIGN_OR_RETURN(lanes_,
+                             LaneRequests::Connect(context_, context_of_answers_.routing,
+                                                   {.spec = std::move(spec),
+                                                    .job_fingerprint = job_fingerprint_,
+                                                    .model_fingerprint = model_fingerprint_,
+                                                    .checkpoints_directory = checkpoints_directory_,
+                                                    .kill_points = options_.kill_points}));
     return absl::OkStatus();
   }
 

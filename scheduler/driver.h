@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "base/kill_point.h"
 #include "conf/run_spec.pb.h"
 #include "scheduler/evaluation_round.h"
 #include "scheduler/observer.h"
@@ -26,6 +27,7 @@ struct SchedulerOptions {
   // A scheduler of this run was killed while its workers and servers live: go on from its journal.
   // As `resume` where there is none that can be read.
   bool restart = false;
+  KillPoints* kill_points = nullptr;  // for tests; outlive the scheduler
 };
 
 // Runs until the run is over, and all members were told so. `stop_signals` counts: the first asks

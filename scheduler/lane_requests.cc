@@ -193,7 +193,10 @@ absl::Status LaneRequests::CloseCheckpoint() {
     }
   }
   CARAVAN_RETURN_IF_ERROR(first_error);
-  return net::WriteManifest(checkpoint_->directory, std::move(manifest));
+  Pass(options_.kill_points, KillPoint::kBeforeManifestRename);
+  CARAVAN_RETURN_IF_ERROR(net::WriteManifest(checkpoint_->directory, std::move(manifest)));
+  Pass(options_.kill_points, KillPoint::kAfterManifestRename);
+  return absl::OkStatus();
 }
 
 absl::Status LaneRequests::CollectLedger(std::vector<uint64_t>& samples) {

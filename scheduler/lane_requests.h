@@ -14,6 +14,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "base/kill_point.h"
 #include "conf/manifest.pb.h"
 #include "conf/run_spec.pb.h"
 #include "net/request_client.h"
@@ -35,6 +36,7 @@ class LaneRequests {
     uint64_t job_fingerprint = 0;
     uint64_t model_fingerprint = 0;
     std::string checkpoints_directory;
+    KillPoints* kill_points = nullptr;
   };
   // routing: endpoints by LaneId.
   static absl::StatusOr<std::unique_ptr<LaneRequests>> Connect(net::Context& context,

@@ -108,6 +108,7 @@ Status MakeStatus(const Coordinator& coordinator, const StatusContext& context, 
       static_cast<double>(coordinator.peers_refused() + context.peers_refused));
   status.set_messages_rejected(static_cast<double>(context.messages_rejected));
   status.set_routing_epoch(coordinator.routing_epoch());
+  status.set_waiting_for(coordinator.WaitingFor());
   status.set_servers_restarted(coordinator.servers_restarted());
   status.set_scheduler_starts(coordinator.scheduler_starts());
   const bool is_over = coordinator.phase() >= Coordinator::Phase::kStopping;

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <utility>
 
+#include <glog/logging.h>
 #include <unistd.h>
 
 #include "absl/time/time.h"
@@ -59,6 +60,7 @@ net::Header Heartbeat::MakeHeartbeat() {
   heartbeat.set_bytes_pushed(traffic_told_.bytes_pushed - traffic_answered_.bytes_pushed);
   heartbeat.set_resident_bytes(ResidentBytes());
   heartbeat.set_waiting_for(options_.waiting_for());
+  if (!heartbeat.waiting_for().empty()) LOG(WARNING) << "waits for " << heartbeat.waiting_for();
   return header;
 }
 

@@ -56,21 +56,68 @@ TEST(SupervisionTest, AWorkerThatLeavesIsMissedLater) {
   }
 }
 
-TEST(SupervisionTest, WithoutServerOrSchedulerTheRunFails) {
+TEST(SupervisionTest, AKilledServerOrSchedulerIsStartedAnew) {
   Supervisor supervisor(40);
-  const Verdict server =
-      supervisor.OnExit(RoleKind::kServer, 2, kKilled, "training", "", Millis{0});
-  EXPECT_EQ(server.kind, Kind::kFail);
-  EXPECT_THAT(server.text, HasSubstr("server 2 ended by signal 9 (Killed)"));
-  EXPECT_THAT(server.text, HasSubstr("--resume"));
-  EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kDone, "training", "", Millis{0}).kind,
-            Kind::kFailLater);
-  EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kDone, "finished", "", Millis{0}).kind,
-            Kind::kIgnore);
+  for (const RoleKind kind : {RoleKind::kServer, RoleKind::kScheduler}) {
+    supervisor.OnStart(kind, 2, Millis{0});
+    const Verdict verdict = supervisor.OnExit(kind, 2, kKilled, "training", "", kDiedAtOnce);
+    EXPECT_EQ(verdict.kind, Kind::kRestart);
+    EXPECT_EQ(verdict.delay, Millis{0});
+    EXPECT_THAT(verdict.text, HasSubstr("ended by signal 9 (Killed); started anew"));
+  }
+}
+
+TEST(SupervisionTest, AServerThatAlwaysDiesAtOnceIsGivenUp) {
+  Supervisor supervisor(40);
+  Millis now{0};
+  Millis delay{0};
+  for (uint32_t death = 1; death < kDeathsAtOnceMax; ++death) {
+    supervisor.OnStart(RoleKind::kServer, 2, now);
+    now += Millis{1000};
+    const Verdict verdict = supervisor.OnExit(RoleKind::kServer, 2, kKilled, "training", "", now);
+    EXPECT_EQ(verdict.kind, Kind::kRestart);
+    EXPECT_GE(verdict.delay, delay);
+    delay = verdict.delay;
+    now += delay;
+  }
+  EXPECT_GE(delay, Millis{1000});
+  supervisor.OnStart(RoleKind::kServer, 2, now);
+  const Verdict last = supervisor.OnExit(RoleKind::kServer, 2, kKilled, "training", "full", now);
+  EXPECT_EQ(last.kind, Kind::kFail);
+  EXPECT_THAT(last.text, HasSubstr("died 8 times in a row"));
+  EXPECT_THAT(last.text, HasSubstr("--resume"));
+  // Another one that dies for the first time is no worse for it.
+  EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 3, kKilled, "training", "", now).kind,
+            Kind::kRestart);
+}
+
+TEST(SupervisionTest, AServerThatLivedForAWhileBeginsAnew) {
+  Supervisor supervisor(40);
+  Millis now{0};
+  for (int death = 0; death < 100; ++death) {
+    supervisor.OnStart(RoleKind::kServer, 2, now);
+    now += death % 4 == 0 ? kDiedAtOnce : Millis{1};
+    EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kKilled, "training", "", now).kind,
+              Kind::kRestart);
+  }
+}
+
+TEST(SupervisionTest, WhatASchedulerDecidesItselfStands) {
+  Supervisor supervisor(40);
   EXPECT_EQ(supervisor.OnExit(RoleKind::kScheduler, 0, kFailed, "failed", "ledger", Millis{0}).kind,
             Kind::kFail);
   EXPECT_EQ(supervisor.OnExit(RoleKind::kScheduler, 0, kDone, "training", "", Millis{0}).kind,
             Kind::kIgnore);
+}
+
+TEST(SupervisionTest, AServerThatLeavesIsMissedLater) {
+  Supervisor supervisor(40);
+  EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kDone, "training", "", Millis{0}).kind,
+            Kind::kRestartLater);
+  EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kDone, "finished", "", Millis{0}).kind,
+            Kind::kIgnore);
+  EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kWrongInput, "joining", "", Millis{0}).kind,
+            Kind::kFail);
 }
 
 }  // namespace

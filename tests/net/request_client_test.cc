@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <thread>
 
 #include "tests/net/ipc_directory.h"
@@ -163,6 +165,50 @@ TEST_F(RequestClientTest, APeerThatComesBackIsAskedAgain) {
 TEST_F(RequestClientTest, ABadEndpointIsRefusedByName) {
   const auto client = RequestClient::Connect(context_, {"nowhere"}, {});
   EXPECT_EQ(client.status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+// A server that was replaced listens elsewhere: what is unanswered follows it, in order, at once.
+TEST_F(RequestClientTest, WhatIsUnansweredFollowsALaterRouting) {
+  auto client = Connect(kPatience, kPatience);
+  const uint64_t first = client->Start(0, StatusQuestion(), {});
+  const uint64_t second = client->Start(0, StatusQuestion(), {});
+  const auto next = RouterSocket::Bind(*peer_context_, directory_.Endpoint("next"));
+  ASSERT_TRUE(next.ok()) << next.status();
+  client->Reroute({directory_.Endpoint("next")}, 4);
+  EXPECT_FALSE(client->IsAnswered(first));
+  for (const uint64_t ticket : {first, second}) {
+    const auto received = (*next)->Receive(kPatience);
+    ASSERT_TRUE(received.ok() && received->has_value());
+    const Header header = *ParseHeader((*received)->message);
+    EXPECT_EQ(header.request_id(), ticket);
+    EXPECT_EQ(header.routing_epoch(), 4);
+    ASSERT_TRUE((*next)->Send((*received)->identity, MakeError(ticket, OK, "")).ok());
+    EXPECT_TRUE(client->Await(ticket).ok());
+  }
+  client->Reroute({directory_.Endpoint("r")}, 3);  // an earlier one, late
+  client->Start(0, StatusQuestion(), {});
+  EXPECT_EQ(client->routing_epoch(), 4);
+}
+
+TEST_F(RequestClientTest, AWrongRouteWaitsForALaterRouting) {
+  auto client = Connect(kPatience, kPatience);
+  const uint64_t ticket = client->Start(0, StatusQuestion(), {});
+  AnswerWith(Next(), WRONG_ROUTE, "epoch 1 is over");
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(client->IsAnswered(ticket));
+  client->Reroute({directory_.Endpoint("r")}, 2);
+  EXPECT_FALSE(client->IsAnswered(ticket));
+  const RouterSocket::Received again = Next();
+  EXPECT_EQ(ParseHeader(again.message)->routing_epoch(), 2);
+  AnswerWith(again, OK, "");
+  EXPECT_TRUE(client->Await(ticket).ok());
+}
+
+TEST_F(RequestClientTest, NamesItsProcess) {
+  auto client = Connect(kPatience, kPatience);
+  client->Start(0, StatusQuestion(), {});
+  const Header header = *ParseHeader(Next().message);
+  EXPECT_EQ(header.pid(), static_cast<uint32_t>(getpid()));
+  EXPECT_FALSE(header.host().empty());
 }
 
 }  // namespace
