@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <optional>
 #include <utility>
 
@@ -21,13 +20,6 @@ namespace {
 constexpr Millis kPollSlice{50};
 constexpr Millis kWorthTelling{5000};
 
-std::string KindOf(const Header& header) {
-  const google::protobuf::OneofDescriptor* body = header.GetDescriptor()->oneof_decl(0);
-  const google::protobuf::FieldDescriptor* field =
-      header.GetReflection()->GetOneofFieldDescriptor(header, body);
-  return field == nullptr ? "empty request" : field->name();
-}
-
 std::string HostName() {
   char name[256] = {};
   return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
@@ -43,12 +35,7 @@ class DealerRequestClient final : public RequestClient {
  public:
   DealerRequestClient(Context& context, std::vector<std::unique_ptr<DealerSocket>> sockets,
                       const Options& options)
-      : context_(context),
-        options_(options),
-        host_(HostName()),
-        give_up_after_(options.give_up_after),
-        run_id_(options.run_id),
-        sockets_(std::move(sockets)) {
+      : context_(context), host_(HostName()), sockets_(std::move(sockets)), table_(options) {
     for (const auto& socket : sockets_) readable_from_.push_back(socket.get());
   }
 
@@ -59,110 +46,94 @@ class DealerRequestClient final : public RequestClient {
   void Cancel() override { cancelled_ = true; }
 
   void SetRun(uint64_t run_id, uint32_t routing_epoch) override {
-    run_id_ = run_id;
-    routing_epoch_ = routing_epoch;
+    absl::MutexLock lock(&mutex_);
+    table_.SetRun(run_id, routing_epoch);
   }
-  void SetGiveUpAfter(Millis give_up_after) override { give_up_after_ = give_up_after; }
+  void SetGiveUpAfter(Millis give_up_after) override {
+    absl::MutexLock lock(&mutex_);
+    table_.SetGiveUpAfter(give_up_after);
+  }
 
   void Reroute(std::vector<std::string> endpoints, uint32_t routing_epoch) override {
     absl::MutexLock lock(&mutex_);
     if (next_routing_.has_value() && next_routing_->epoch >= routing_epoch) return;
     next_routing_ = NextRouting{std::move(endpoints), routing_epoch};
   }
-  uint32_t routing_epoch() const override { return routing_epoch_; }
+  uint32_t routing_epoch() const override {
+    absl::MutexLock lock(&mutex_);
+    return table_.routing_epoch();
+  }
 
   uint64_t Start(size_t peer, Header header, std::vector<Frame> frames) override {
+    absl::MutexLock lock(&mutex_);
     // An error is kept for Await: the request goes where it still can.
     const absl::Status rerouted = TakeNextRouting();
     if (!rerouted.ok()) VLOG(1) << rerouted;
-    const uint64_t ticket = next_ticket_++;
-    header.set_request_id(ticket);
-    header.set_run_id(run_id_);
-    header.set_sender(options_.sender);
     header.set_host(host_);
     header.set_pid(static_cast<uint32_t>(getpid()));
-    header.set_routing_epoch(routing_epoch_);
-    const Millis now = clock_.Now();
-    Request request{.peer = peer, .kind = KindOf(header), .message = MakeMessage(header)};
-    request.header = std::move(header);
-    request.started = now;
-    std::move(frames.begin(), frames.end(), std::back_inserter(request.message.frames));
-    absl::MutexLock lock(&mutex_);
-    Send(request, now);
-    unanswered_.emplace(ticket, std::move(request));
+    const uint64_t ticket = table_.Start(peer, std::move(header), std::move(frames), clock_.Now());
+    Send(ticket);
     return ticket;
   }
 
   absl::StatusOr<Answer> Await(uint64_t ticket) override {
     while (true) {
       if (cancelled_) return absl::CancelledError("the wait for an answer was cancelled");
-      CARAVAN_RETURN_IF_ERROR(TakeNextRouting());
-      if (auto answer = answers_.find(ticket); answer != answers_.end()) {
-        Answer result = std::move(answer->second);
-        answers_.erase(answer);
-        return result;
+      {
+        absl::MutexLock lock(&mutex_);
+        CARAVAN_RETURN_IF_ERROR(TakeNextRouting());
+        if (std::optional<Answer> answer = table_.TakeAnswer(ticket)) return *std::move(answer);
+        CARAVAN_RETURN_IF_ERROR(CheckDeadline(ticket));
       }
-      CARAVAN_RETURN_IF_ERROR(CheckDeadline(ticket));
       CARAVAN_RETURN_IF_ERROR(ReceiveAll(kPollSlice));
       RepeatOverdue();
     }
   }
 
   bool IsAnswered(uint64_t ticket) override {
-    if (cancelled_ || answers_.contains(ticket)) return true;
-    if (!TakeNextRouting().ok() || !ReceiveAll(Millis{0}).ok()) return true;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (cancelled_ || table_.IsAnswered(ticket) || !TakeNextRouting().ok()) return true;
+    }
+    if (!ReceiveAll(Millis{0}).ok()) return true;
     RepeatOverdue();
-    return answers_.contains(ticket) || !CheckDeadline(ticket).ok();
+    absl::MutexLock lock(&mutex_);
+    return table_.IsAnswered(ticket) || !CheckDeadline(ticket).ok();
   }
 
   void Forget(uint64_t ticket) override {
-    answers_.erase(ticket);
     absl::MutexLock lock(&mutex_);
-    unanswered_.erase(ticket);
+    table_.Forget(ticket);
   }
 
   std::string Waiting() const override {
     absl::MutexLock lock(&mutex_);
-    if (unanswered_.empty()) return "";
-    const Request& oldest = unanswered_.begin()->second;
-    const Millis waited = clock_.Now() - oldest.started;
+    const RequestTable::Request* oldest = table_.oldest();
+    if (oldest == nullptr) return "";
+    const Millis waited = clock_.Now() - oldest->started;
     if (waited < kWorthTelling) return "";
-    return fmt::format("{} from {} for {:.1f} s", oldest.kind, oldest.endpoint,
+    return fmt::format("{} from {} for {:.1f} s", oldest->kind, sockets_[oldest->peer]->endpoint(),
                        static_cast<double>(waited.count()) / 1000);
   }
 
  private:
-  struct Request {
-    size_t peer = 0;
-    std::string kind = {};
-    Message message = {};
-    Header header = {};         // of message, for when it is sent under another routing epoch
-    std::string endpoint = {};  // where it was sent last
-    Millis started{0};
-    Millis sent{0};
-  };
   struct NextRouting {
     std::vector<std::string> endpoints;
     uint32_t epoch = 0;
   };
 
   // A full queue is no error: the request is repeated when its time has come.
-  void Send(Request& request, Millis now) {
-    Message copy;
-    copy.frames.resize(request.message.frames.size());
-    // ZeroMQ's copy shares the bytes and counts references.
-    for (size_t i = 0; i < copy.frames.size(); ++i) copy.frames[i].copy(request.message.frames[i]);
-    request.sent = now;
-    request.endpoint = sockets_[request.peer]->endpoint();
-    if (sockets_[request.peer]->Send(std::move(copy)).ok()) bytes_sent_ += Bytes(request.message);
+  void Send(uint64_t ticket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    Message message = table_.MessageOf(ticket);
+    const size_t bytes = Bytes(message);
+    if (sockets_[table_.PeerOf(ticket)]->Send(std::move(message)).ok()) bytes_sent_ += bytes;
   }
 
   // Peers move, and what they have not answered follows them.
-  absl::Status TakeNextRouting() {
-    absl::MutexLock lock(&mutex_);
+  absl::Status TakeNextRouting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (!next_routing_.has_value()) return absl::OkStatus();
     const NextRouting& next = *next_routing_;
-    if (next.epoch <= routing_epoch_) {
+    if (next.epoch <= table_.routing_epoch()) {
       next_routing_.reset();
       return absl::OkStatus();
     }
@@ -176,29 +147,15 @@ class DealerRequestClient final : public RequestClient {
                                DealerSocket::Connect(context_, next.endpoints[peer]));
       readable_from_[peer] = sockets_[peer].get();
     }
-    routing_epoch_ = next.epoch;
-    const Millis now = clock_.Now();
-    for (auto& [ticket, request] : unanswered_) {
-      request.header.set_routing_epoch(next.epoch);
-      request.message.frames[0] = std::move(MakeMessage(request.header).frames[0]);
-      Send(request, now);
-    }
+    for (const uint64_t ticket : table_.Reroute(next.epoch, clock_.Now())) Send(ticket);
     next_routing_.reset();
     return absl::OkStatus();
   }
 
-  absl::Status CheckDeadline(uint64_t ticket) const {
-    absl::MutexLock lock(&mutex_);
-    const auto request = unanswered_.find(ticket);
-    if (request == unanswered_.end()) {
-      return absl::InvalidArgumentError(
-          fmt::format("ticket {} is not waited for: never started, taken or forgotten", ticket));
-    }
-    const Millis waited = clock_.Now() - request->second.started;
-    if (waited < give_up_after_) return absl::OkStatus();
-    return absl::DeadlineExceededError(fmt::format("no answer to {} from {} for {:.1f} s",
-                                                   request->second.kind, request->second.endpoint,
-                                                   static_cast<double>(waited.count()) / 1000));
+  absl::Status CheckDeadline(uint64_t ticket) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const RequestTable::Request* request = table_.Find(ticket);
+    return table_.CheckDeadline(ticket, clock_.Now(),
+                                request == nullptr ? "" : sockets_[request->peer]->endpoint());
   }
 
   absl::Status ReceiveAll(Millis timeout) {
@@ -210,50 +167,26 @@ class DealerRequestClient final : public RequestClient {
                                  sockets_[peer]->Receive(Millis{0}));
         if (!message.has_value()) break;
         bytes_received_ += Bytes(*message);
-        Keep(peer, *std::move(message));
+        absl::MutexLock lock(&mutex_);
+        if (!table_.Keep(peer, *std::move(message))) ++answers_dropped_;
       }
     }
     return absl::OkStatus();
   }
 
-  void Keep(size_t peer, Message message) {
-    absl::StatusOr<Reply> reply = ParseReply(message);
-    absl::MutexLock lock(&mutex_);
-    const auto request = reply.ok() ? unanswered_.find(reply->request_id()) : unanswered_.end();
-    if (request == unanswered_.end() || request->second.peer != peer) {
-      ++answers_dropped_;
-      return;
-    }
-    // To hand it out would only make the asker ask again: the request waits for a later routing.
-    if (reply->code() == WRONG_ROUTE) return;
-    answers_.insert_or_assign(request->first,
-                              Answer{.reply = *std::move(reply), .message = std::move(message)});
-    unanswered_.erase(request);
-  }
-
-  // In the order in which they were started, so that a peer sees repeats in order too.
   void RepeatOverdue() {
-    const Millis now = clock_.Now();
     absl::MutexLock lock(&mutex_);
-    for (auto& [ticket, request] : unanswered_) {
-      if (now - request.sent >= options_.repeat_after) Send(request, now);
-    }
+    for (const uint64_t ticket : table_.TakeOverdue(clock_.Now())) Send(ticket);
   }
 
   Context& context_;
-  const Options options_;
   const std::string host_;
   const SystemClock clock_;
-  Millis give_up_after_;
-  uint64_t run_id_;
-  uint32_t routing_epoch_ = 0;
-  uint64_t next_ticket_ = 1;
+  // The owner's; changed behind the lock alone, for Waiting() reads endpoints from elsewhere.
   std::vector<std::unique_ptr<DealerSocket>> sockets_;
   std::vector<DealerSocket*> readable_from_;
-  std::map<uint64_t, Answer> answers_;
-  // Changed by the owner only; Waiting() reads it from elsewhere.
   mutable absl::Mutex mutex_;
-  std::map<uint64_t, Request> unanswered_ ABSL_GUARDED_BY(mutex_);
+  RequestTable table_ ABSL_GUARDED_BY(mutex_);
   std::optional<NextRouting> next_routing_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> cancelled_ = false;
   std::atomic<uint64_t> bytes_sent_ = 0;

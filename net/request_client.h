@@ -15,23 +15,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "net/request_table.h"
 #include "net/socket.h"
 
 namespace caravan::net {
 
-struct Answer {
-  Reply reply;
-  Message message;  // raw frames from [1]
-};
-
 class RequestClient {
  public:
-  struct Options {
-    Millis repeat_after{5000};
-    Millis give_up_after{120000};
-    uint64_t run_id = 0;
-    uint64_t sender = 0;  // incarnation
-  };
+  using Options = RequestTable::Options;
   static absl::StatusOr<std::unique_ptr<RequestClient>> Connect(
       Context& context, const std::vector<std::string>& endpoints, const Options& options);
   virtual ~RequestClient() = default;

@@ -181,8 +181,12 @@ std::string Coordinator::WhatIsWrongWithLedger(const LedgerCounted& ledger) cons
 }
 
 void Coordinator::On(const LedgerCounted& ledger) {
-  if (phase_ != Phase::kCheckingLedger || ledger.epoch != epoch_ || !IsSettled() ||
+  if (phase_ != Phase::kCheckingLedger || ledger.epoch != epoch_ ||
       ledger.routing_epoch != routing_epoch_) {
+    return;
+  }
+  if (!IsSettled()) {
+    ledger_asked_ = 0;  // asked for again when the server that is away is heard of
     return;
   }
   if (const std::string wrong = WhatIsWrongWithLedger(ledger); !wrong.empty()) {

@@ -120,8 +120,9 @@ void Coordinator::CollectMissingMarks() {
 }
 
 void Coordinator::On(const MarksCollected& collected) {
-  if (collected.routing_epoch != routing_epoch_ || marks_asked_ != routing_epoch_ ||
-      !membership_.ServersReady()) {
+  if (collected.routing_epoch != routing_epoch_ || marks_asked_ != routing_epoch_) return;
+  if (!membership_.ServersReady()) {
+    marks_asked_ = 0;  // asked for again when the server that is away is heard of
     return;
   }
   if (!collected.status.ok()) {

@@ -123,12 +123,16 @@ void Coordinator::On(const LeaseRequest& request) {
   if (!HasTime()) {
     answer.kind = net::LeaseReply::DONE;
     member->told_to_stop = true;
-  } else if (request.request_id != 0 && request.request_id == member->last_lease_request &&
-             queue().FindLease(member->last_lease.lease).has_value()) {
-    answer = member->last_lease;
-  } else if (!stop_ && IsSettled() && queue().Held(member->worker_id()) < kLeasesHeldMax) {
-    if (phase_ == Phase::kTraining) answer = TrainingLease(*member);
-    if (phase_ == Phase::kEvaluating) answer = EvaluationLease(*member);
+  } else if (request.request_id != 0 && request.request_id <= member->last_lease_request) {
+    // A repeat: its sender may have its answer by now, and would never know of another lease.
+    const bool is_held = request.request_id == member->last_lease_request &&
+                         queue().FindLease(member->last_lease.lease).has_value();
+    if (is_held) answer = member->last_lease;
+  } else {
+    if (!stop_ && IsSettled() && queue().Held(member->worker_id()) < kLeasesHeldMax) {
+      if (phase_ == Phase::kTraining) answer = TrainingLease(*member);
+      if (phase_ == Phase::kEvaluating) answer = EvaluationLease(*member);
+    }
     member->last_lease_request = request.request_id;
     member->last_lease = answer;
   }

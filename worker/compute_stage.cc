@@ -54,7 +54,8 @@ ComputeStage::ComputeStage(const Options& options)
       window_(options.lanes, options.run->job().worker().pushes_in_flight(),
               AwayPatience(options.run->job())),
       metrics_(EmptyMetrics()),
-      version_lane_(FirstLaneWithChunks(*options.map)) {
+      version_lane_(FirstLaneWithChunks(*options.map)),
+      reports_(options.incarnation) {
   gradients_.dense.resize(options.map->dense_floats());
 }
 
@@ -133,44 +134,32 @@ void ComputeStage::Evaluate(const PreparedBatch& batch) {
 }
 
 void ComputeStage::EndBlock(std::shared_ptr<const BlockLease> lease) {
-  EndedBlock ended{.lease = std::move(lease), .last_push = window_.pushed(), .cells = {}};
-  if (!ended.lease->train) {
-    ended.cells = CellsOf(metrics_);
+  std::vector<net::CellSums> cells;
+  if (!lease->train) {
+    cells = CellsOf(metrics_);
     metrics_ = EmptyMetrics();
   }
-  ended_.push_back(std::move(ended));
+  reports_.End(std::move(lease), window_.pushed(), std::move(cells));
 }
 
 absl::Status ComputeStage::ReportEndedBlocks() {
   CARAVAN_RETURN_IF_ERROR(window_.Collect());
-  while (!ended_.empty() && ended_.front().last_push <= window_.acknowledged()) {
-    const EndedBlock& ended = ended_.front();
-    net::Header header;
-    net::BlockDone& done = *header.mutable_block_done();
-    done.set_incarnation(options_.incarnation);
-    done.set_lease(ended.lease->lease);
-    done.set_epoch(ended.lease->epoch);
-    done.set_block(ended.lease->block);
-    done.set_samples(ended.lease->samples);
-    done.set_begun_routing_epoch(ended.lease->begun_routing_epoch);
-    for (const net::CellSums& cell : ended.cells) *done.add_cells() = cell;
-    reports_.push_back({ended.lease, options_.scheduler->Start(0, std::move(header), {})});
-    ended_.pop_front();
+  for (BlockReports::Report& report : reports_.TakeReports(window_.acknowledged())) {
+    sent_reports_.push_back(
+        {report.lease, options_.scheduler->Start(0, std::move(report.header), {})});
   }
-  while (!reports_.empty() && options_.scheduler->IsAnswered(reports_.front().ticket)) {
-    CARAVAN_RETURN_IF_ERROR(TakeReportAnswer(reports_.front()));
-    reports_.pop_front();
+  while (!sent_reports_.empty() && options_.scheduler->IsAnswered(sent_reports_.front().ticket)) {
+    CARAVAN_RETURN_IF_ERROR(TakeReportAnswer());
   }
   return absl::OkStatus();
 }
 
-absl::Status ComputeStage::TakeReportAnswer(const Report& report) {
+absl::Status ComputeStage::TakeReportAnswer() {
+  const SentReport report = std::move(sent_reports_.front());
+  sent_reports_.pop_front();
   CARAVAN_ASSIGN_OR_RETURN(const net::Answer answer, options_.scheduler->Await(report.ticket));
-  if (answer.reply.code() == net::NOT_A_MEMBER) {
-    return absl::AbortedError("the scheduler does not know this worker any more");
-  }
-  CARAVAN_RETURN_IF_ERROR(net::ReplyStatus(answer.reply));
-  if (!answer.reply.block_done().accepted()) {
+  CARAVAN_ASSIGN_OR_RETURN(const bool accepted, BlockReports::Accepted(answer.reply));
+  if (!accepted) {
     LOG(INFO) << fmt::format("epoch={} block={} lease={} had gone to another worker",
                              report.lease->epoch, report.lease->block, report.lease->lease);
   }
@@ -181,10 +170,7 @@ absl::Status ComputeStage::Settle() {
   CARAVAN_RETURN_IF_ERROR(window_.AwaitAcknowledged(window_.pushed()));
   options_.counters->SetStaleness(static_cast<double>(window_.staleness_sum()));
   CARAVAN_RETURN_IF_ERROR(ReportEndedBlocks());
-  while (!reports_.empty()) {
-    CARAVAN_RETURN_IF_ERROR(TakeReportAnswer(reports_.front()));
-    reports_.pop_front();
-  }
+  while (!sent_reports_.empty()) CARAVAN_RETURN_IF_ERROR(TakeReportAnswer());
   return absl::OkStatus();
 }
 

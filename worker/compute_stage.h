@@ -13,6 +13,7 @@
 #include "model/executor.h"
 #include "model/metrics.h"
 #include "net/request_client.h"
+#include "worker/block_reports.h"
 #include "worker/fetch_stage.h"
 #include "worker/interrupt.h"
 #include "worker/lane_gradients.h"
@@ -44,13 +45,7 @@ class ComputeStage {
   absl::Status Run();
 
  private:
-  // A block whose last batch was begun: done once push `last_push` is acknowledged.
-  struct EndedBlock {
-    std::shared_ptr<const BlockLease> lease;
-    uint64_t last_push = 0;
-    std::vector<net::CellSums> cells;
-  };
-  struct Report {
+  struct SentReport {
     std::shared_ptr<const BlockLease> lease;
     uint64_t ticket = 0;
   };
@@ -61,7 +56,8 @@ class ComputeStage {
   void Evaluate(const PreparedBatch& batch);
   void EndBlock(std::shared_ptr<const BlockLease> lease);
   absl::Status ReportEndedBlocks();
-  absl::Status TakeReportAnswer(const Report& report);
+  // Of the first report that was sent.
+  absl::Status TakeReportAnswer();
   // Waits until nothing is in flight any more.
   absl::Status Settle();
   void Recycle(std::unique_ptr<PreparedBatch> batch);
@@ -73,8 +69,8 @@ class ComputeStage {
   model::Metrics metrics_;  // of the block being evaluated
   uint32_t version_lane_ = 0;
   uint64_t batches_pushed_ = 0;
-  std::deque<EndedBlock> ended_;
-  std::deque<Report> reports_;
+  BlockReports reports_;
+  std::deque<SentReport> sent_reports_;
 };
 
 }  // namespace caravan::worker

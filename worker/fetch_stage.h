@@ -1,10 +1,11 @@
 // The first stage of the pipeline: leases blocks, reads their batches, finds their keys and pulls
-// their parameters, ahead of the computing stage.
+// their parameters, ahead of the computing stage. Drives worker/block_order.
 #ifndef CARAVAN_WORKER_FETCH_STAGE_H_
 #define CARAVAN_WORKER_FETCH_STAGE_H_
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -13,6 +14,7 @@
 #include "conf/run_spec.pb.h"
 #include "data/sample_reader.h"
 #include "net/request_client.h"
+#include "worker/block_order.h"
 #include "worker/interrupt.h"
 #include "worker/lane_map.h"
 #include "worker/prepared_batch.h"
@@ -52,17 +54,25 @@ class FetchStage {
   absl::Status Run();
 
  private:
-  absl::StatusOr<net::LeaseReply> AskForLease();
-  absl::Status FetchBlock(const net::LeaseReply& reply);
-  absl::Status FetchBatch(const std::shared_ptr<const BlockLease>& lease, uint32_t number);
-  absl::StatusOr<std::shared_ptr<const BlockLease>> Describe(const net::LeaseReply& reply) const;
+  // The event that an action leads to; none: the action behind it does.
+  using Next = std::optional<BlockOrder::Event>;
+  absl::StatusOr<Next> Do(const BlockOrder::AskLease& action);
+  absl::StatusOr<Next> Do(const BlockOrder::AskMark& action);
+  absl::StatusOr<Next> Do(const BlockOrder::ReadBatch& action);
+  absl::StatusOr<Next> Do(const BlockOrder::AskPhase& action);
+  absl::StatusOr<Next> Do(const BlockOrder::PullBatch& action);
+  absl::StatusOr<Next> Do(const BlockOrder::EndBlock& action);
+  absl::StatusOr<Next> Do(const BlockOrder::WakeAt& action);
+  absl::StatusOr<Next> Do(const BlockOrder::Leave& action);
   absl::Status OpenReader(const std::string& split);
 
   const Options options_;
+  const SystemClock clock_;
   PsClient ps_client_;
+  BlockOrder order_;
+  std::unique_ptr<PreparedBatch> batch_;  // being read and pulled
   std::unique_ptr<data::SampleReader> reader_;
   std::string reader_split_;
-  uint64_t batches_begun_ = 0;
 };
 
 }  // namespace caravan::worker

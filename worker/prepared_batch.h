@@ -4,29 +4,17 @@
 
 #include <cstdint>
 #include <memory>
-#include <string>
 
 #include "conf/schema.pb.h"
 #include "data/batch.h"
 #include "model/executor.h"
+#include "worker/block_lease.h"
 #include "worker/lane_split.h"
 #include "worker/parameter_source.h"
 #include "worker/turn_gate.h"
 #include "worker/unique_keys.h"
 
 namespace caravan::worker {
-
-// What the scheduler leased.
-struct BlockLease {
-  bool train = true;  // false: evaluate
-  uint64_t lease = 0;
-  std::string split;
-  uint32_t epoch = 0;
-  uint32_t block = 0;
-  uint64_t samples = 0;  // of the block, as far as it is wanted
-  float learning_rate_scale = 1;
-  uint32_t begun_routing_epoch = 0;  // in which its mark was asked for, or an earlier one
-};
 
 // Reused from batch to batch, so that nothing is allocated once sizes have been seen.
 struct PreparedBatch {

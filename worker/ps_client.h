@@ -1,9 +1,8 @@
 // The servers as a source of parameters: pulls of rows and dense chunks, and a block's mark.
-// Pushes are worker/push_window's.
+// Pushes are worker/push_window's. Drives worker/pull_talk and worker/lane_talk.
 #ifndef CARAVAN_WORKER_PS_CLIENT_H_
 #define CARAVAN_WORKER_PS_CLIENT_H_
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -14,12 +13,12 @@
 #include "worker/lane_map.h"
 #include "worker/lane_split.h"
 #include "worker/parameter_source.h"
+#include "worker/pull_talk.h"
 
 namespace caravan::worker {
 
 // Owned and called by one thread, the one that owns `client`, whose peer i is lane i. Asks all
-// lanes at once. Key lists that a lane was sent before go as their signature; a lane that has
-// forgotten one is sent the keys; one that is still restoring is asked again until `give_up_after`.
+// lanes at once.
 class PsClient final : public ParameterSource {
  public:
   // `client` and `map` outlive it.
@@ -33,36 +32,16 @@ class PsClient final : public ParameterSource {
   absl::StatusOr<uint32_t> Mark(uint32_t epoch, uint32_t block);
 
  private:
-  // The last key lists sent to a lane, oldest overwritten.
-  struct SentLists {
-    std::array<uint64_t, 16> signatures{};
-    size_t next = 0;
-  };
-  struct Asked {
-    bool pending = false;
-    uint64_t ticket = 0;
-  };
-
-  uint64_t StartPull(uint32_t lane, const LaneKeys& keys, const Parameters& parameters,
-                     bool with_keys);
-  absl::Status FinishPull(uint32_t lane, const LaneKeys& keys, uint64_t ticket,
-                          Parameters& parameters);
-  absl::Status Merge(uint32_t lane, const LaneKeys& keys, const net::Answer& answer,
-                     Parameters& parameters);
-  bool WasSent(uint32_t lane, uint64_t signature) const;
+  absl::Status Drive(LaneTalk& talk);
 
   net::RequestClient* const client_;
   const LaneMap* const map_;
-  const Millis give_up_after_;
   const SystemClock clock_;
+  PullTalk pull_;
+  MarkTalk mark_;
   LaneSplit split_;
-  std::vector<SentLists> sent_;
-  std::vector<Asked> asked_;
-  std::vector<float> unaligned_;
+  std::vector<uint64_t> tickets_;  // by lane; 0: nothing is waited for
 };
-
-// Pause before a lane that is not ready is asked again.
-inline constexpr Millis kNotReadyPause{50};
 
 }  // namespace caravan::worker
 

@@ -3,139 +3,52 @@
 #include <algorithm>
 #include <utility>
 
-#include <fmt/format.h>
 #include <glog/logging.h>
 
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
-#include "worker/ps_client.h"
 
 namespace caravan::worker {
-namespace {
-
-std::string NameOf(const net::BatchTag& tag) {
-  return fmt::format("epoch {} block {} batch {}", tag.epoch(), tag.block(), tag.batch());
-}
-
-net::Frame Share(net::Frame& frame) {
-  net::Frame shared;
-  shared.copy(frame);  // counts references; the bytes stay where they are
-  return shared;
-}
-
-}  // namespace
 
 PushWindow::PushWindow(net::RequestClient* client, uint32_t pushes_max, Millis give_up_after)
-    : client_(client), pushes_max_(pushes_max), give_up_after_(give_up_after) {}
+    : client_(client), pushes_max_(pushes_max), order_(give_up_after) {}
 
 absl::Status PushWindow::Push(BatchPush push) {
   CHECK_EQ(push.lanes.size(), client_->peers());
   CARAVAN_RETURN_IF_ERROR(Collect());
-  if (in_flight_.size() >= pushes_max_) {
-    CARAVAN_RETURN_IF_ERROR(AwaitAcknowledged(pushed_ - pushes_max_ + 1));
+  if (pushed() - acknowledged() >= pushes_max_) {
+    CARAVAN_RETURN_IF_ERROR(AwaitAcknowledged(pushed() - pushes_max_ + 1));
   }
-  InFlight& entry = in_flight_.emplace_back();
-  entry.push = std::move(push);
-  entry.lanes.resize(entry.push.lanes.size());
-  ++pushed_;
-  for (uint32_t lane = 0; lane < entry.lanes.size(); ++lane) Send(entry, lane);
+  order_.Begin(std::move(push));
+  tickets_.push_back({.push = pushed(), .of_lane = std::vector<uint64_t>(client_->peers())});
+  SendDue();
   return absl::OkStatus();
 }
 
-void PushWindow::Send(InFlight& entry, uint32_t lane) {
-  LanePush& part = entry.push.lanes[lane];
-  net::Header header;
-  net::Push& push = *header.mutable_push();
-  *push.mutable_tag() = entry.push.tag;
-  *push.mutable_spans() = part.spans;
-  push.set_keys_signature(part.keys_signature);
-  push.set_learning_rate_scale(entry.push.learning_rate_scale);
-  std::vector<net::Frame> frames(3);
-  if (entry.lanes[lane].with_keys) frames[0] = Share(part.keys);
-  frames[1] = Share(part.rows);
-  frames[2] = Share(part.dense);
-  entry.lanes[lane].ticket = client_->Start(lane, std::move(header), std::move(frames));
-}
-
-void PushWindow::SendAgain(size_t first, uint32_t lane) {
-  for (size_t i = first; i < in_flight_.size(); ++i) {
-    if (in_flight_[i].lanes[lane].acknowledged) continue;
+void PushWindow::SendDue() {
+  for (auto& [push, request] : order_.TakeRequests(clock_.Now())) {
+    uint64_t& ticket = tickets_[push - tickets_.front().push].of_lane[request.lane];
     // Its answer, if one is on its way, is dropped: the lane's answer to the repeat counts.
-    client_->Forget(in_flight_[i].lanes[lane].ticket);
-    Send(in_flight_[i], lane);
+    if (ticket != 0) client_->Forget(ticket);
+    ticket = client_->Start(request.lane, std::move(request.header), std::move(request.frames));
   }
 }
 
-absl::Status PushWindow::Take(size_t index, uint32_t lane) {
-  LaneState& state = in_flight_[index].lanes[lane];
-  CARAVAN_ASSIGN_OR_RETURN(const net::Answer answer, client_->Await(state.ticket));
-  const net::Reply& reply = answer.reply;
-  if (reply.code() == net::OK) {
-    if (reply.push().outcome() == net::PushReply::OUT_OF_ORDER) {
-      return HandleOutOfOrder(index, lane, reply.push().expected());
-    }
-    state.acknowledged = true;
-    CountStaleness(in_flight_[index].push, lane, reply.push());
-    return absl::OkStatus();
-  }
-  if (reply.code() == net::UNKNOWN_KEYS && !state.with_keys) {
-    state.with_keys = true;
-    SendAgain(index, lane);
-    return absl::OkStatus();
-  }
-  if (reply.code() == net::NOT_READY) {
-    const Millis now = clock_.Now();
-    if (!state.was_not_ready) state.not_ready_since = now;
-    state.was_not_ready = true;
-    if (now - state.not_ready_since < give_up_after_) {
-      absl::SleepFor(absl::FromChrono(kNotReadyPause));
-      SendAgain(index, lane);
-      return absl::OkStatus();
-    }
-  }
-  const absl::Status status = net::ReplyStatus(reply);
-  return absl::Status(status.code(),
-                      fmt::format("push of {} to lane {}: {}", NameOf(in_flight_[index].push.tag),
-                                  lane, std::string(status.message())));
-}
-
-absl::Status PushWindow::HandleOutOfOrder(size_t index, uint32_t lane, uint32_t expected) {
-  const net::BatchTag& refused = in_flight_[index].push.tag;
-  for (size_t i = 0; i < index; ++i) {
-    const net::BatchTag& tag = in_flight_[i].push.tag;
-    const bool wanted = tag.epoch() == refused.epoch() && tag.block() == refused.block() &&
-                        tag.batch() == expected && !in_flight_[i].lanes[lane].acknowledged;
-    if (!wanted) continue;
-    SendAgain(i, lane);
-    return absl::OkStatus();
-  }
-  // It was acknowledged meanwhile: the refusal is older than that, and a repeat will do. A lane
-  // that refuses the repeat for the same batch has lost it.
-  std::optional<uint32_t>& refused_for = in_flight_[index].lanes[lane].refused_for;
-  if (refused_for != expected) {
-    refused_for = expected;
-    SendAgain(index, lane);
-    return absl::OkStatus();
-  }
-  return absl::AbortedError(
-      fmt::format("lane {} refuses {} and expects batch {}, which is not in flight any more", lane,
-                  NameOf(refused), expected));
-}
-
-void PushWindow::CountStaleness(const BatchPush& push, uint32_t lane, const net::PushReply& reply) {
-  const bool counts = lane == push.version_lane && reply.has_dense_version() &&
-                      reply.outcome() == net::PushReply::APPLIED &&
-                      reply.dense_version() > push.pulled_version;
-  // One of the updates since the pull is this push's own.
-  if (counts) staleness_sum_ += reply.dense_version() - push.pulled_version - 1;
+absl::Status PushWindow::Take(Tickets& tickets, uint32_t lane) {
+  CARAVAN_ASSIGN_OR_RETURN(const net::Answer answer, client_->Await(tickets.of_lane[lane]));
+  tickets.of_lane[lane] = 0;
+  CARAVAN_RETURN_IF_ERROR(order_.Take(tickets.push, lane, answer.reply, clock_.Now()));
+  SendDue();
+  return absl::OkStatus();
 }
 
 absl::Status PushWindow::Collect() {
-  for (size_t i = 0; i < in_flight_.size(); ++i) {
-    for (uint32_t lane = 0; lane < in_flight_[i].lanes.size(); ++lane) {
-      const LaneState& state = in_flight_[i].lanes[lane];
-      if (state.acknowledged || !client_->IsAnswered(state.ticket)) continue;
-      CARAVAN_RETURN_IF_ERROR(Take(i, lane));
+  SendDue();
+  for (Tickets& tickets : tickets_) {
+    for (uint32_t lane = 0; lane < tickets.of_lane.size(); ++lane) {
+      const uint64_t ticket = tickets.of_lane[lane];
+      if (ticket == 0 || !client_->IsAnswered(ticket)) continue;
+      CARAVAN_RETURN_IF_ERROR(Take(tickets, lane));
     }
   }
   DropAcknowledged();
@@ -144,21 +57,23 @@ absl::Status PushWindow::Collect() {
 
 absl::Status PushWindow::AwaitAcknowledged(uint64_t number) {
   while (acknowledged() < number) {
-    for (uint32_t lane = 0; lane < in_flight_.front().lanes.size(); ++lane) {
-      while (!in_flight_.front().lanes[lane].acknowledged) {
-        CARAVAN_RETURN_IF_ERROR(Take(0, lane));
-      }
+    Tickets& front = tickets_.front();
+    const auto waited =
+        std::ranges::find_if(front.of_lane, [](uint64_t ticket) { return ticket != 0; });
+    if (waited == front.of_lane.end()) {
+      // Lanes that cannot answer yet are asked again after a pause.
+      absl::SleepFor(absl::FromChrono(*order_.next_due() - clock_.Now()));
+      SendDue();
+      continue;
     }
+    CARAVAN_RETURN_IF_ERROR(Take(front, static_cast<uint32_t>(waited - front.of_lane.begin())));
     DropAcknowledged();
   }
   return absl::OkStatus();
 }
 
 void PushWindow::DropAcknowledged() {
-  while (!in_flight_.empty() &&
-         std::ranges::all_of(in_flight_.front().lanes, &LaneState::acknowledged)) {
-    in_flight_.pop_front();
-  }
+  while (!tickets_.empty() && tickets_.front().push <= acknowledged()) tickets_.pop_front();
 }
 
 }  // namespace caravan::worker

@@ -1,43 +1,21 @@
 // Pushes in flight: each goes to all lanes, is kept until every lane has acknowledged it, and is
-// sent again where a message was lost.
+// sent again where a message was lost. Drives worker/push_order.
 #ifndef CARAVAN_WORKER_PUSH_WINDOW_H_
 #define CARAVAN_WORKER_PUSH_WINDOW_H_
 
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "net/request_client.h"
+#include "worker/push_order.h"
 
 namespace caravan::worker {
 
-// A lane's part of a push. The frames are shared with what is on its way, never copied.
-struct LanePush {
-  google::protobuf::RepeatedPtrField<net::TableSpan> spans;
-  uint64_t keys_signature = 0;
-  net::Frame keys;   // u64[]; sent only to a lane that does not know the signature
-  net::Frame rows;   // f32[], gradients in key order
-  net::Frame dense;  // f32[], gradients of every chunk of the lane, ascending
-};
-
-struct BatchPush {
-  net::BatchTag tag;
-  float learning_rate_scale = 1;
-  std::vector<LanePush> lanes;  // by lane; a lane without keys too, so that its marks advance
-  // For staleness: a lane that has dense chunks, and the version of its first one when pulled.
-  uint32_t version_lane = 0;
-  uint64_t pulled_version = 0;
-};
-
-// A lane applies the batches of a block in order. So when one is lost, those behind it are refused
-// with the batch that is expected, and the window sends again from there; when it no longer has
-// that batch (the lane lost what it had acknowledged), it returns ABORTED: the block is to be begun
-// anew from its mark.
-//
-// Owned and called by one thread, the one that owns `client`, whose peer i is lane i.
+// Owned and called by one thread, the one that owns `client`, whose peer i is lane i. ABORTED from
+// any call: a lane lost what it had acknowledged (see worker/push_order.h).
 class PushWindow {
  public:
   // `client` outlives it. `give_up_after`: how long a lane may say that it is not ready.
@@ -46,11 +24,11 @@ class PushWindow {
   // Waits until fewer than pushes_max are in flight, then sends. Pushes are numbered from 1.
   absl::Status Push(BatchPush push);
   // Numbers of the last push begun, and of the last one that it and all before it are acknowledged.
-  uint64_t pushed() const { return pushed_; }
-  uint64_t acknowledged() const { return pushed_ - in_flight_.size(); }
+  uint64_t pushed() const { return order_.pushed(); }
+  uint64_t acknowledged() const { return order_.acknowledged(); }
 
   // Over all pushes applied: dense updates by others between the pull and the push.
-  uint64_t staleness_sum() const { return staleness_sum_; }
+  uint64_t staleness_sum() const { return order_.staleness_sum(); }
 
   // Handles answers that are there, without waiting.
   absl::Status Collect();
@@ -58,35 +36,20 @@ class PushWindow {
   absl::Status AwaitAcknowledged(uint64_t number);
 
  private:
-  struct LaneState {
-    uint64_t ticket = 0;
-    bool with_keys = false;
-    bool acknowledged = false;
-    std::optional<uint32_t> refused_for;  // the batch expected when it was last refused
-    bool was_not_ready = false;
-    Millis not_ready_since{0};
+  // A push's requests that are without their answer; by lane, 0: none.
+  struct Tickets {
+    uint64_t push = 0;
+    std::vector<uint64_t> of_lane;
   };
-  struct InFlight {
-    BatchPush push;
-    std::vector<LaneState> lanes;
-  };
-
-  void Send(InFlight& entry, uint32_t lane);
-  // Sends again what `lane` has not acknowledged, from entry `first` on, in order.
-  void SendAgain(size_t first, uint32_t lane);
-  // Waits for the lane's answer to entry `index` and does what it asks for.
-  absl::Status Take(size_t index, uint32_t lane);
-  absl::Status HandleOutOfOrder(size_t index, uint32_t lane, uint32_t expected);
-  void CountStaleness(const BatchPush& push, uint32_t lane, const net::PushReply& reply);
+  void SendDue();
+  absl::Status Take(Tickets& tickets, uint32_t lane);
   void DropAcknowledged();
 
   net::RequestClient* const client_;
   const size_t pushes_max_;
-  const Millis give_up_after_;
   const SystemClock clock_;
-  std::deque<InFlight> in_flight_;
-  uint64_t pushed_ = 0;
-  uint64_t staleness_sum_ = 0;
+  PushOrder order_;
+  std::deque<Tickets> tickets_;  // of the pushes in flight
 };
 
 }  // namespace caravan::worker

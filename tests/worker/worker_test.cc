@@ -283,6 +283,7 @@ TEST_F(WorkerTest, AnotherModelIsRefusedByName) {
 
 TEST_F(WorkerTest, GivesUpOnASchedulerThatIsGone) {
   run_.mutable_job()->mutable_worker()->set_give_up_after_ms(300);
+  run_.mutable_job()->mutable_cluster()->set_away_max_ms(1000);
   Prepare();
   scheduler_->is_silent = true;
   Serve({});

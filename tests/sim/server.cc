@@ -1,0 +1,361 @@
+#include "tests/sim/server.h"
+
+#include <fmt/format.h>
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "base/status_macros.h"
+#include "net/request_client.h"
+#include "tests/sim/client.h"
+#include "tests/sim/turns.h"
+
+namespace caravan::sim {
+namespace {
+
+constexpr uint64_t kBuildMillisMax = 300;
+constexpr Millis kAskForPlaceEvery{1000};
+
+// A lane and those who wait for its late answers.
+struct LaneHost {
+  uint32_t number = 0;  // LaneId
+  std::string endpoint;
+  LaneWatch* watch = nullptr;
+  std::unique_ptr<ps::Lane> lane;
+  struct Asked {
+    std::string from;
+    net::Message request;
+  };
+  std::map<uint64_t, Asked> asked;  // by ticket
+  bool works = false;               // Work is due
+};
+
+class ServerProcess final : public Server {
+ public:
+  ServerProcess(const World& world, uint32_t number, RandomStream random,
+                std::vector<std::unique_ptr<LaneWatch>>* watches, bool power_was_lost)
+      : world_(world),
+        name_(fmt::format("server-{}", number)),
+        random_(random),
+        watches_(watches),
+        disk_(world.disk),
+        directory_(Directory(number)),
+        power_was_lost_(power_was_lost),
+        turns_(world.loop, [this] { Turn(); }) {
+    incarnation_ = random_.NextBits() | 1;
+    ReadOwner();
+    if (world.plant == Plant::kAcknowledgeBeforeLog) disk_.ForgetAppends();
+    client_ = std::make_unique<Client>(
+        world.loop, world.network, fmt::format("{}/control-{:x}", name_, incarnation_),
+        std::vector<std::string>{world.scheduler},
+        net::RequestClient::Options{.repeat_after = Millis{1000}, .sender = incarnation_},
+        [this] { turns_.Soon(); });
+    for (uint32_t lane = 0; lane < world.shape->lanes; ++lane) {
+      LaneHost& host = lanes_.emplace_back();
+      host.endpoint = fmt::format("ipc:///{}/lane-{}", name_, lane);
+    }
+    for (LaneHost& host : lanes_) {
+      world.network->Listen(host.endpoint,
+                            [this, &host](const std::string& from, net::Message message) {
+                              Receive(host, from, std::move(message));
+                            });
+    }
+    turns_.Soon();
+  }
+  ~ServerProcess() override {
+    for (const LaneHost& host : lanes_) world_.network->Close(host.endpoint);
+  }
+
+  const absl::Status* left() const override { return left_.has_value() ? &*left_ : nullptr; }
+  const absl::Status& broken_promise() const override { return broken_promise_; }
+  void Stop(Millis until) override { turns_.Stop(until); }
+  DiskOfProcess& disk() override { return disk_; }
+  std::map<uint32_t, ps::Lane*> lanes() override {
+    std::map<uint32_t, ps::Lane*> lanes;
+    for (const LaneHost& host : lanes_) lanes[host.number] = host.lane.get();
+    return lanes;
+  }
+  std::string WaitsFor() const override {
+    return fmt::format("{}; {}", lanes_.front().lane == nullptr ? "building lanes" : "serving",
+                       client_->Waiting());
+  }
+
+ private:
+  void Leave(absl::Status status) {
+    if (left_.has_value()) return;
+    world_.trace->Line("{} ends: {}", name_, status.ToString());
+    left_ = std::move(status);
+  }
+  bool IsOver() {
+    if (disk_.is_dead()) Leave(absl::AbortedError("killed in a disk operation"));
+    return left_.has_value();
+  }
+
+  void Turn() {
+    if (IsOver()) return;
+    if (absl::Status status = TalkToScheduler(); !status.ok()) Leave(std::move(status));
+    const Millis now = world_.loop->Now();
+    if (IsOver() || !welcome_.has_value()) return;
+    for (LaneHost& host : lanes_) {
+      if (host.lane == nullptr && now >= built_at_) {
+        if (absl::Status status = Build(host); !status.ok()) Leave(std::move(status));
+      }
+      if (IsOver()) return;
+      if (host.lane != nullptr && host.lane->HasWork()) Work(host);
+      if (IsOver()) return;
+    }
+    HandleInbox();
+  }
+
+  net::Header MakeHello() const {
+    net::Header header;
+    net::Hello& hello = *header.mutable_hello();
+    hello.set_role(net::SERVER);
+    hello.set_incarnation(incarnation_);
+    for (const LaneHost& host : lanes_) hello.add_lane_endpoints(host.endpoint);
+    if (owner_.has_value()) {
+      hello.set_held_run_id(owner_->held_run_id());
+      hello.set_held_lanes_total(owner_->held_lanes_total());
+      hello.set_held_incarnation(owner_->held_incarnation());
+      *hello.mutable_held_lanes() = owner_->held_lanes();
+    }
+    return header;
+  }
+
+  net::Header MakeHeartbeat() const {
+    net::Header header;
+    header.mutable_heartbeat()->set_incarnation(incarnation_);
+    header.mutable_heartbeat()->set_ready(IsReady());
+    header.mutable_heartbeat()->set_state_lost(IsReady() && state_lost_);
+    return header;
+  }
+
+  bool IsReady() const {
+    for (const LaneHost& host : lanes_) {
+      if (host.lane == nullptr) return false;
+    }
+    return true;
+  }
+
+  absl::Status TalkToScheduler() {
+    const Millis now = world_.loop->Now();
+    if (ticket_ == 0 && !welcome_.has_value() && now >= beats_at_) {
+      ticket_ = client_->Start(0, MakeHello(), {});
+    }
+    if (ticket_ == 0 && welcome_.has_value() && (now >= beats_at_ || (IsReady() && !told_ready_))) {
+      told_ready_ = IsReady();
+      ticket_ = client_->Start(0, MakeHeartbeat(), {});
+      beats_at_ = now + Millis{world_.spec->job().cluster().heartbeat_ms()};
+    }
+    if (ticket_ != 0 && client_->IsAnswered(ticket_)) {
+      CARAVAN_ASSIGN_OR_RETURN(const net::Answer answer, client_->Await(std::exchange(ticket_, 0)));
+      if (answer.reply.code() == net::NOT_READY && !welcome_.has_value()) {
+        beats_at_ = now + kAskForPlaceEvery;
+        turns_.At(beats_at_);
+        return absl::OkStatus();
+      }
+      CARAVAN_RETURN_IF_ERROR(net::ReplyStatus(answer.reply));
+      if (answer.reply.has_welcome()) return Begin(answer.reply.welcome());
+      if (told_ready_ && state_lost_) {
+        state_lost_ = false;
+        CARAVAN_RETURN_IF_ERROR(OwnState(false));
+      }
+      const net::HeartbeatReply& reply = answer.reply.heartbeat();
+      if (reply.order() == net::HeartbeatReply::STOP) Leave(absl::OkStatus());
+      if (reply.order() == net::HeartbeatReply::UNKNOWN) {
+        return absl::AbortedError("the scheduler does not know this server any more");
+      }
+      if (reply.has_routing()) SetRouting(reply.routing().epoch());
+    }
+    if (ticket_ == 0) turns_.At(beats_at_);
+    return absl::OkStatus();
+  }
+
+  void SetRouting(uint32_t epoch) {
+    routing_epoch_ = epoch;
+    client_->SetRun(world_.spec->run_id(), epoch);
+    for (LaneHost& host : lanes_) {
+      if (host.lane != nullptr) host.lane->SetRoutingEpoch(epoch);
+    }
+  }
+
+  absl::Status Begin(const net::Welcome& welcome) {
+    welcome_ = welcome;
+    state_lost_ = !welcome.keep_state() || owner_->version() == "lost";
+    if (!welcome.keep_state()) CARAVAN_RETURN_IF_ERROR(disk_.Remove(OwnerPath()));
+    SetRouting(welcome.routing().epoch());
+    built_at_ = world_.loop->Now() + Millis{random_.NextBelow(kBuildMillisMax)};
+    for (int i = 0; i < welcome.lanes_size(); ++i) {
+      lanes_[static_cast<size_t>(i)].number = welcome.lanes(i);
+      lanes_[static_cast<size_t>(i)].watch = (*watches_)[welcome.lanes(i)].get();
+    }
+    turns_.At(built_at_);
+    return absl::OkStatus();
+  }
+
+  absl::Status Build(LaneHost& host) {
+    const ps::Lane::Options options{
+        .lane = LaneId{host.number},
+        .lanes_total = welcome_->lanes_total(),
+        .run_id = world_.spec->run_id(),
+        .data_directory = fmt::format("{}/lane-{:03}", directory_, host.number),
+        .file_system = &disk_,
+        .record_stores = &disk_};
+    CARAVAN_RETURN_IF_ERROR(disk_.CreateDirectories(options.data_directory));
+    if (welcome_->keep_state()) {
+      absl::StatusOr<std::unique_ptr<ps::Lane>> lane = RecoverLane(options);
+      if (disk_.is_dead()) return absl::OkStatus();
+      if (lane.ok()) {
+        host.lane = *std::move(lane);
+      } else {
+        world_.trace->Line("{} cannot recover lane {}: {}", name_, host.number,
+                           lane.status().ToString());
+        may_lose_ = may_lose_ || MayLose(lane.status());
+      }
+    }
+    const bool is_lost = host.lane == nullptr;
+    if (is_lost) {
+      state_lost_ = true;
+      CARAVAN_RETURN_IF_ERROR(Restore(host, options));
+    }
+    if (disk_.is_dead()) return absl::OkStatus();
+    host.lane->SetRoutingEpoch(routing_epoch_);
+    broken_promise_.Update(host.watch->Rebuilt(*host.lane, welcome_->keep_state() && !may_lose_));
+    world_.trace->Line("{} serves lane {} with {} pushes{}", name_, host.number,
+                       host.watch->applied().size(), is_lost ? ", built anew" : "");
+    turns_.Soon();
+    return IsReady() ? OwnState(state_lost_) : absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<ps::Lane>> RecoverLane(const ps::Lane::Options& options) {
+    may_lose_ = true;
+    return absl::NotFoundError(options.data_directory + " is not kept");
+  }
+
+  // Nothing was promised under CHECKPOINT, and none but POWER_LOSS survives a loss of power.
+  bool MayLose(const absl::Status& status) const {
+    return absl::IsFailedPrecondition(status) &&
+           (world_.spec->job().cluster().durability() == conf::CHECKPOINT || power_was_lost_);
+  }
+
+  absl::Status Restore(LaneHost& host, const ps::Lane::Options& options) {
+    const std::string& from = welcome_->restore_directory();
+    if (from.empty()) {
+      CARAVAN_ASSIGN_OR_RETURN(host.lane, ps::Lane::Create(*world_.spec, options));
+      return absl::OkStatus();
+    }
+    CARAVAN_ASSIGN_OR_RETURN(const std::string content, disk_.ReadFile(from + "/MANIFEST"));
+    conf::Manifest manifest;
+    if (!manifest.ParseFromString(content)) return absl::DataLossError(from + ": no manifest");
+    CARAVAN_ASSIGN_OR_RETURN(host.lane, ps::Lane::Restore(*world_.spec, options, from, manifest));
+    return absl::OkStatus();
+  }
+
+  // ps/state_folder's OWNER, as the fields of a hello; its version stands for state_lost.
+  std::string OwnerPath() const { return directory_ + "/OWNER"; }
+  absl::Status OwnState(bool state_lost) {
+    net::Header header;
+    net::Hello& owner = *header.mutable_hello();
+    owner.set_held_run_id(world_.spec->run_id());
+    owner.set_held_lanes_total(welcome_->lanes_total());
+    owner.set_held_incarnation(incarnation_);
+    *owner.mutable_held_lanes() = welcome_->lanes();
+    owner.set_version(state_lost ? "lost" : "");
+    return disk_.WriteFileAtomically(OwnerPath(), owner.SerializeAsString());
+  }
+  void ReadOwner() {
+    const absl::StatusOr<std::string> content = disk_.ReadFile(OwnerPath());
+    net::Hello owner;
+    if (content.ok() && owner.ParseFromString(*content)) owner_ = std::move(owner);
+  }
+
+  void Receive(LaneHost& host, const std::string& from, net::Message message) {
+    inbox_.push_back({&host, from, std::move(message)});
+    turns_.Soon();
+  }
+
+  void HandleInbox() {
+    for (Incoming& incoming : std::exchange(inbox_, {})) {
+      Handle(*incoming.host, incoming.from, incoming.message);
+      if (IsOver()) return;
+    }
+  }
+
+  void Handle(LaneHost& host, const std::string& from, net::Message& request) {
+    if (host.lane == nullptr) {
+      const absl::StatusOr<net::Header> header = net::ParseHeader(request);
+      if (!header.ok()) return;
+      world_.network->Send(host.endpoint, from,
+                           net::MakeError(header->request_id(), net::NOT_READY, "being restored"));
+      return;
+    }
+    const uint64_t ticket = next_ticket_++;
+    std::optional<net::Message> answer = host.watch->Handle(*host.lane, disk_, request, ticket);
+    if (IsOver()) return;
+    if (answer.has_value()) {
+      host.watch->Answered(*answer, request);
+      world_.network->Send(host.endpoint, from, *std::move(answer));
+    } else {
+      host.asked[ticket] = {from, std::move(request)};
+    }
+    if (host.lane->HasWork()) turns_.At(world_.loop->Now() + Millis{random_.NextBelow(3)});
+  }
+
+  void Work(LaneHost& host) {
+    for (ps::Lane::LateAnswer& late : host.lane->Work()) {
+      const auto asked = host.asked.find(late.ticket);
+      if (asked == host.asked.end() || disk_.is_dead()) continue;
+      host.watch->Answered(late.message, asked->second.request);
+      world_.network->Send(host.endpoint, asked->second.from, std::move(late.message));
+      host.asked.erase(asked);
+    }
+    if (host.lane->HasWork()) turns_.At(world_.loop->Now() + Millis{1});
+  }
+
+  struct Incoming {
+    LaneHost* host = nullptr;
+    std::string from;
+    net::Message message;
+  };
+
+  const World world_;
+  const std::string name_;
+  RandomStream random_;
+  std::vector<std::unique_ptr<LaneWatch>>* const watches_;
+  DiskOfProcess disk_;
+  uint64_t incarnation_ = 0;
+  std::unique_ptr<Client> client_;
+  std::deque<LaneHost> lanes_;
+  std::deque<Incoming> inbox_;
+  std::optional<net::Welcome> welcome_;
+  uint32_t routing_epoch_ = 0;
+  Millis built_at_{0};
+  uint64_t ticket_ = 0;
+  Millis beats_at_{0};
+  bool told_ready_ = false;
+  uint64_t next_ticket_ = 1;
+  const std::string directory_;
+  std::optional<net::Hello> owner_;
+  const bool power_was_lost_;
+  bool may_lose_ = false;
+  bool state_lost_ = false;
+  absl::Status broken_promise_;
+  std::optional<absl::Status> left_;
+  Turns turns_;
+};
+
+}  // namespace
+
+std::unique_ptr<Server> Server::Start(const World& world, uint32_t number, RandomStream random,
+                                      std::vector<std::unique_ptr<LaneWatch>>* watches,
+                                      bool power_was_lost) {
+  return std::make_unique<ServerProcess>(world, number, random, watches, power_was_lost);
+}
+
+std::string Server::Directory(uint32_t number) {
+  return fmt::format("/run/state/server-{}", number);
+}
+
+}  // namespace caravan::sim
