@@ -69,7 +69,9 @@ absl::StatusOr<ModelBenchFigures> BenchModel(const model::Graph& graph,
   const double forward_s = MedianSeconds(options.seconds, [&] { executor->Forward(input); });
   const double step_s = MedianSeconds(
       options.seconds, [&] { executor->ForwardBackward(input, dense_gradient, row_spans); });
-  const model::FlopCount flops = model::CountFlops(graph, options.batch);
+  const uint32_t distinct =
+      options.distinct_attributes == 0 ? options.batch : options.distinct_attributes;
+  const model::FlopCount flops = model::CountFlops(graph, options.batch, distinct);
   figures.samples_per_s = options.batch / step_s;
   figures.forward_samples_per_s = options.batch / forward_s;
   figures.gflop_per_s = (flops.forward + flops.backward) / step_s * 1e-9;

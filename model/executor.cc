@@ -14,29 +14,14 @@ namespace {
 
 constexpr uint32_t kThreadsMax = 256;
 
-// Unique rows of a table in a batch, at most.
-std::vector<uint64_t> RowsMax(const Graph& graph, uint32_t batch_max) {
-  std::vector<uint64_t> rows(graph.tables().size());
-  for (const GraphField& field : graph.fields()) {
-    rows[field.table] += uint64_t{batch_max} * (field.sequence ? graph.history_days() : 1);
-  }
-  return rows;
-}
-
-template <typename T>
-void AddTo(std::span<const T> from, std::span<T> to) {
-  for (size_t i = 0; i < from.size(); ++i) to[i] += from[i];
-}
-
-// A thread's part of the batch. Part 0 is the caller's and writes to the caller's buffers.
+// A thread's part of the batch; part 0 is the caller's and never empty. All write to the caller's
+// gradients, in turn.
 struct Part {
   Part(const Graph& graph, uint32_t samples_max) : runner(graph, samples_max) {}
 
   GraphRunner<float> runner;
   SampleRange range;
-  std::vector<float> dense;              // own gradients, added to the caller's at the end
-  std::vector<std::vector<float>> rows;  // by table
-  std::vector<std::span<float>> row_spans;
+  PartTurn turn;
 };
 
 class ThreadedExecutor final : public Executor {
@@ -47,16 +32,8 @@ class ThreadedExecutor final : public Executor {
         begin_(static_cast<ptrdiff_t>(threads)),
         end_(static_cast<ptrdiff_t>(threads)) {
     const uint32_t samples_max = (batch_max + threads - 1) / threads;
-    const std::vector<uint64_t> rows_max = RowsMax(graph, batch_max);
     for (uint32_t i = 0; i < threads; ++i) {
-      Part& part = *parts_.emplace_back(std::make_unique<Part>(graph, samples_max));
-      part.row_spans.resize(graph.tables().size());
-      if (i == 0) continue;
-      part.dense.resize(graph.parameter_elements());
-      part.rows.resize(graph.tables().size());
-      for (size_t t = 0; t < part.rows.size(); ++t) {
-        part.rows[t].resize(rows_max[t] * graph.tables()[t].width());
-      }
+      parts_.push_back(std::make_unique<Part>(graph, samples_max));
     }
     predictions_.resize(size_t{batch_max} * graph.tasks().size());
     for (uint32_t i = 1; i < threads; ++i) {
@@ -82,28 +59,17 @@ class ThreadedExecutor final : public Executor {
     CHECK_EQ(row_gradients.size(), graph_.tables().size());
     for (size_t t = 0; t < row_gradients.size(); ++t) {
       CHECK_EQ(row_gradients[t].size(), input.rows[t].size()) << graph_.tables()[t].name();
-      if (parts_.size() > 1) CHECK_LE(row_gradients[t].size(), parts_[1]->rows[t].size());
     }
     backward_ = true;
     dense_gradient_ = dense_gradient;
     row_gradients_ = row_gradients;
-    const ExecutorOutput output = Run(input);
-    for (size_t i = 1; i < parts_.size(); ++i) {
-      if (parts_[i]->range.count == 0) continue;
-      AddTo<float>(parts_[i]->dense, dense_gradient);
-      for (size_t t = 0; t < row_gradients.size(); ++t) {
-        AddTo<float>(parts_[i]->row_spans[t], row_gradients[t]);
-      }
-    }
-    return output;
+    parts_[0]->runner.ZeroGradients(dense_gradient, row_gradients);
+    return Run(input);
   }
 
   uint64_t workspace_bytes() const override {
     uint64_t bytes = predictions_.size() * sizeof(float);
-    for (const auto& part : parts_) {
-      bytes += part->runner.arena_bytes() + part->dense.size() * sizeof(float);
-      for (const auto& rows : part->rows) bytes += rows.size() * sizeof(float);
-    }
+    for (const auto& part : parts_) bytes += part->runner.arena_bytes();
     return bytes;
   }
 
@@ -113,11 +79,15 @@ class ThreadedExecutor final : public Executor {
     CHECK_LE(input.batch, batch_max_);
     input_ = &input;
     const auto threads = static_cast<uint32_t>(parts_.size());
+    const PartTurn* before = nullptr;
     for (uint32_t i = 0; i < threads; ++i) {
-      const auto bound = [&](uint32_t part) {
-        return static_cast<uint32_t>(uint64_t{input.batch} * part / threads);
+      const auto bound = [&](uint64_t part) {
+        return static_cast<uint32_t>((input.batch * part + threads - 1) / threads);
       };
       parts_[i]->range = {bound(i), bound(i + 1) - bound(i)};
+      if (parts_[i]->range.count == 0) continue;
+      parts_[i]->turn.Begin(before);
+      before = &parts_[i]->turn;
     }
     if (threads > 1) begin_.arrive_and_wait();
     RunPart(0);
@@ -136,21 +106,9 @@ class ThreadedExecutor final : public Executor {
 
   void RunPart(uint32_t number) {
     Part& part = *parts_[number];
-    const bool own = number > 0;
-    if (backward_) {
-      const std::span<float> dense = own ? std::span<float>(part.dense) : dense_gradient_;
-      std::ranges::fill(dense, 0.0F);
-      for (size_t t = 0; t < row_gradients_.size(); ++t) {
-        const size_t size = row_gradients_[t].size();
-        part.row_spans[t] = own ? std::span<float>(part.rows[t]).first(size) : row_gradients_[t];
-        std::ranges::fill(part.row_spans[t], 0.0F);
-      }
-      if (part.range.count == 0) return;
-      part.runner.Forward(*input_, part.range);
-      part.runner.Backward(dense, part.row_spans);
-      return;
-    }
-    if (part.range.count > 0) part.runner.Forward(*input_, part.range);
+    if (part.range.count == 0) return;
+    part.runner.Forward(*input_, part.range);
+    if (backward_) part.runner.Backward(dense_gradient_, row_gradients_, &part.turn);
   }
 
   ExecutorOutput Gather(const ExecutorInput& input) {

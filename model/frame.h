@@ -10,6 +10,7 @@
 #include "model/graph.h"
 #include "model/kernels/kernels.h"
 #include "model/lane_plan.h"
+#include "model/part_turn.h"
 
 namespace caravan::model {
 
@@ -66,6 +67,16 @@ class Frame {
     return input_->labels.subspan(first_sample_ * tasks, batch_ * tasks);
   }
 
+  // Of Backward: whether this is the part of the batch that overwrites what an op's
+  // OverwrittenGradients names.
+  bool first_part() const { return turn_ == nullptr || turn_->first(); }
+  // Of Backward, in an op that has its work in steps (ascending, at most kOpSteps): returns when
+  // the part before has done the running op's steps below `step` and its gradients may be added to.
+  // Steps below `done` of this part are finished. Without it an op is one step.
+  void AwaitTurn(uint64_t done, uint64_t step) {
+    if (turn_ != nullptr) turn_->Await(first_step_ + done, first_step_ + step);
+  }
+
   const KernelSet<T>& kernels() const { return *kernels_; }
   // Which of the frame's samples share what follows from the attribute fields alone.
   LanePlan& lane_plan() { return *lane_plan_; }
@@ -94,6 +105,8 @@ class Frame {
   std::vector<std::span<T>> row_gradients_;  // by table
   const KernelSet<T>* kernels_ = nullptr;
   LanePlan* lane_plan_ = nullptr;
+  PartTurn* turn_ = nullptr;  // null: there is one part
+  uint64_t first_step_ = 0;   // of the op that is running
   std::span<T> saved_;
   std::span<T> scratch_;
 };

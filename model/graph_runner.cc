@@ -38,6 +38,13 @@ GraphRunner<T>::GraphRunner(const Graph& graph, uint32_t samples_max, const Kern
     if (!graph.fields()[field].sequence) attribute_fields_.push_back(field);
   }
   attribute_rows_.resize(attribute_fields_.size());
+  overwritten_.resize(graph.parameters().size());
+  for (const auto& op : graph.ops()) {
+    for (const ParameterId id : op->OverwrittenGradients()) {
+      CHECK(!overwritten_[Index(id)]) << graph.parameter(id).name << " is of two ops";
+      overwritten_[Index(id)] = true;
+    }
+  }
   Plan(samples_max);
 }
 
@@ -126,8 +133,10 @@ void GraphRunner<T>::Forward(const GraphInput<T>& input, SampleRange range) {
 
 template <typename T>
 void GraphRunner<T>::Backward(std::span<T> parameter_gradient,
-                              std::span<const std::span<T>> row_gradients) {
+                              std::span<const std::span<T>> row_gradients, PartTurn* turn) {
   CHECK(!frame_.input_->labels.empty());
+  frame_.turn_ = turn;
+  frame_.first_step_ = 0;
   frame_.parameter_gradient_ = parameter_gradient;
   std::ranges::copy(row_gradients, frame_.row_gradients_.begin());
   for (size_t i = graph_.ops().size(); i-- > 0;) {
@@ -137,8 +146,21 @@ void GraphRunner<T>::Backward(std::span<T> parameter_gradient,
       std::ranges::fill(frame_.Gradient(value), T{0});
     }
     Enter(i);
+    if (!op.TakesTurns()) frame_.AwaitTurn(0, kOpSteps);
     op.Backward(frame_);
+    frame_.first_step_ += kOpSteps;
   }
+  if (turn != nullptr) turn->Finish(frame_.first_step_);
+}
+
+template <typename T>
+void GraphRunner<T>::ZeroGradients(std::span<T> parameter_gradient,
+                                   std::span<const std::span<T>> row_gradients) const {
+  for (const Parameter& parameter : graph_.parameters()) {
+    if (overwritten_[&parameter - graph_.parameters().data()]) continue;
+    std::ranges::fill(parameter_gradient.subspan(parameter.offset, parameter.elements), T{0});
+  }
+  for (const std::span<T> rows : row_gradients) std::ranges::fill(rows, T{0});
 }
 
 template class GraphRunner<float>;

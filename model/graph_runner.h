@@ -33,8 +33,14 @@ class GraphRunner {
   // Ops that need labels run only where the input has them. range.count <= samples_max.
   void Forward(const GraphInput<T>& input, SampleRange range);
   // After Forward with the same, still living input: adds to `parameter_gradient` (flat) and
-  // `row_gradients` (by table).
-  void Backward(std::span<T> parameter_gradient, std::span<const std::span<T>> row_gradients);
+  // `row_gradients` (by table), or overwrites what ops say. `turn`: of this part of a batch whose
+  // parts share these; null where it is the only one.
+  void Backward(std::span<T> parameter_gradient, std::span<const std::span<T>> row_gradients,
+                PartTurn* turn = nullptr);
+
+  // Zeroes the gradients that are not overwritten, before the first part's Backward.
+  void ZeroGradients(std::span<T> parameter_gradient,
+                     std::span<const std::span<T>> row_gradients) const;
 
   // Of the last Forward: [count, m].
   std::span<const T> predictions() const { return frame_.Value(graph_.predictions()); }
@@ -57,7 +63,8 @@ class GraphRunner {
   void FindSharedLanes();
 
   const Graph& graph_;
-  std::vector<OpPlan> plans_;  // by op
+  std::vector<OpPlan> plans_;      // by op
+  std::vector<bool> overwritten_;  // by parameter
   uint64_t scratch_offset_ = 0;
   uint64_t arena_elements_ = 0;
   uint32_t samples_max_ = 0;

@@ -45,9 +45,18 @@ class Op {
   virtual void Forward(Frame<float>& frame) const = 0;
   virtual void Forward(Frame<double>& frame) const = 0;
   // Reads the output's gradient (and may overwrite it: nobody reads it again) and adds to the
-  // inputs', the parameters' and the rows' gradients.
+  // inputs', the parameters' and the rows' gradients. The latter two are shared by the parts of a
+  // batch, which take turns (Frame::AwaitTurn).
   virtual void Backward(Frame<float>& frame) const = 0;
   virtual void Backward(Frame<double>& frame) const = 0;
+
+  // Parameters whose gradient the first part of a batch overwrites (Frame::first_part) rather than
+  // adds to, so that it need not be zeroed: large ones that no other op uses.
+  virtual std::vector<ParameterId> OverwrittenGradients() const { return {}; }
+
+  // Whether Backward calls Frame::AwaitTurn itself, before it adds to what parts share; else it is
+  // called when it is this part's turn.
+  virtual bool TakesTurns() const { return false; }
 
   // Elements to keep from Forward to Backward beside inputs and output.
   virtual uint64_t SavedElements(uint32_t /*batch*/) const { return 0; }

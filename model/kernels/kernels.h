@@ -32,6 +32,15 @@ enum class ProductStart : uint8_t {
   kRows,  // C(m, n) starts at row_start[m]
 };
 
+// Memory that is wanted next: fetched into the caches while a product is formed.
+template <typename T>
+struct Ahead {
+  const T* data = nullptr;
+  size_t rows = 0;  // 0: nothing
+  size_t row_elements = 0;
+  size_t row_stride = 0;
+};
+
 // C(m, n) = start + sum_k A(m, k) B(k, n)
 template <typename T>
 struct Product {
@@ -47,6 +56,7 @@ struct Product {
   size_t inner = 0;    // k
   ProductStart start = ProductStart::kZero;
   const T* row_start = nullptr;  // of kRows: [rows]
+  Ahead<T> ahead = {};
 };
 
 // Generated weights applied: y(i, r, l) += sum_j w(i, j, l) h(j, r, l)

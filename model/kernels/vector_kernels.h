@@ -120,6 +120,38 @@ template <typename S, int N>
   Rows<S, S::kAccumulators / N, N>(p, row, rows_end, column, columns);
 }
 
+constexpr size_t kLineBytes = 64;
+
+// The share of `part` among `parts` of what is wanted next.
+template <typename T>
+[[gnu::always_inline]] inline void FetchAhead(const Ahead<T>& ahead, size_t part, size_t parts) {
+  constexpr size_t kLine = kLineBytes / sizeof(T);
+  const size_t row_lines = (ahead.row_elements + kLine - 1) / kLine;
+  const size_t lines = ahead.rows * row_lines;
+  for (size_t line = lines * part / parts; line < lines * (part + 1) / parts; ++line) {
+    const size_t row = line / row_lines;
+    __builtin_prefetch(ahead.data + row * ahead.row_stride + line % row_lines * kLine, 0, 2);
+  }
+}
+
+// The next rows of A and C, where they lie in memory as they are read.
+template <typename S>
+[[gnu::always_inline]] inline void FetchNextRows(const Product<typename S::Number>& p, size_t row,
+                                                 size_t rows_end, size_t column) {
+  constexpr size_t kLine = kLineBytes / sizeof(typename S::Number);
+  constexpr size_t kWidth = S::kVectorsMax * S::kLanes;
+  for (; row < rows_end; ++row) {
+    if (p.start == ProductStart::kAdd) {
+      const typename S::Number* c = p.c + row * p.c_row + column;
+      for (size_t n = 0; n < kWidth; n += kLine) __builtin_prefetch(c + n, 1, 3);
+    }
+    if (p.a_step != 1) continue;
+    const size_t first = p.inner * column / p.columns / kLine * kLine;
+    const size_t end = p.inner * (column + kWidth) / p.columns;
+    for (size_t k = first; k < end; k += kLine) __builtin_prefetch(p.a + row * p.a_row + k, 0, 3);
+  }
+}
+
 // Full widths first, a few rows at a time across all columns, so that these rows of A are read from
 // the nearest cache; then what is left of the columns, in as many rows as make up for it.
 template <typename S>
@@ -128,9 +160,15 @@ void Multiply(const Product<typename S::Number>& p) {
   constexpr size_t kWidth = kMost * S::kLanes;
   constexpr size_t kRows = S::kAccumulators / kMost;
   const size_t full = p.columns / kWidth * kWidth;
+  const size_t parts = full == 0 ? 1 : (p.rows + kRows - 1) / kRows * (full / kWidth);
+  size_t part = 0;
+  if (full == 0) FetchAhead(p.ahead, 0, 1);
   for (size_t row = 0; full > 0 && row < p.rows; row += kRows) {
     const size_t rows_end = row + kRows < p.rows ? row + kRows : p.rows;
+    const size_t next_end = rows_end + kRows < p.rows ? rows_end + kRows : p.rows;
     for (size_t column = 0; column < full; column += kWidth) {
+      FetchAhead(p.ahead, part++, parts);
+      FetchNextRows<S>(p, rows_end, next_end, column);
       RowsOfVectors<S, kMost>(p, row, rows_end, column, kWidth);
     }
   }

@@ -74,18 +74,22 @@ void Linear::Differentiate(Frame<T>& frame) const {
   if (sizes_.slope) {
     LeakyReluBackward(static_cast<T>(*sizes_.slope), frame.Value(output()), dy);
   }
-  const bool wants_input = frame.HasGradient(inputs()[0]);
-  T* dx = wants_input ? frame.Gradient(inputs()[0]).data() : nullptr;
   const T* dz = dy.data();
   const size_t samples = Samples(frame.batch());
-  for (size_t g = 0; g < groups_.size(); ++g) {
+  for (size_t g = 0; frame.HasGradient(inputs()[0]) && g < groups_.size(); ++g) {
+    T* dx = frame.Gradient(inputs()[0]).data();
     const Matrix<const T> weight(frame.Parameter(groups_[g].weight).data(), sizes_.out, sizes_.in);
+    for (const RowBlock& block : BlocksOf(samples, groups_.size(), g, sizes_.rows)) {
+      Gemm(T{1}, RowsOf(dz, block, sizes_.out), weight, T{1}, RowsOf(dx, block, sizes_.in));
+    }
+  }
+  frame.AwaitTurn(0, kOpSteps);
+  for (size_t g = 0; g < groups_.size(); ++g) {
     const Matrix<T> weight_gradient(frame.ParameterGradient(groups_[g].weight).data(), sizes_.out,
                                     sizes_.in);
     for (const RowBlock& block : BlocksOf(samples, groups_.size(), g, sizes_.rows)) {
       const Matrix<const T> out = RowsOf(dz, block, sizes_.out);
       Gemm(T{1}, out.Transposed(), RowsOf(x, block, sizes_.in), T{1}, weight_gradient);
-      if (wants_input) Gemm(T{1}, out, weight, T{1}, RowsOf(dx, block, sizes_.in));
       if (!groups_[g].bias) continue;
       T* bias = frame.ParameterGradient(*groups_[g].bias).data();
       for (size_t r = 0; r < out.rows; ++r) {

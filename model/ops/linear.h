@@ -37,6 +37,7 @@ class Linear final : public TypedOp<Linear> {
   FlopCount CountFlops(uint32_t batch) const override;
   bool follows_from_attributes() const override { return true; }
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
+  bool TakesTurns() const override { return true; }
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>

@@ -80,15 +80,28 @@ void MapBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradien
                            .columns = map.scenario,
                            .inner = 1});
   }
+  map.kernels->multiply(
+      {.a = gradient.dz,
+       .a_row = map.lane_stride,
+       .a_step = 1,
+       .b = q,
+       .b_step = stride,
+       .c = gradient.weight_map + column * map.scenario,
+       .c_row = map.width * map.scenario,
+       .rows = map.outputs,
+       .columns = columns * map.scenario,
+       .inner = map.lanes,
+       .start = gradient.overwrites_map ? ProductStart::kZero : ProductStart::kAdd});
+  // dv_w = dz h^T likewise.
   map.kernels->multiply({.a = gradient.dz,
                          .a_row = map.lane_stride,
                          .a_step = 1,
-                         .b = q,
-                         .b_step = stride,
-                         .c = gradient.weight_map + column * map.scenario,
-                         .c_row = map.width * map.scenario,
+                         .b = gradient.h_rows + column,
+                         .b_step = PaddedLanes(map.columns),
+                         .c = gradient.weight_start + column,
+                         .c_row = map.width,
                          .rows = map.outputs,
-                         .columns = columns * map.scenario,
+                         .columns = columns,
                          .inner = map.lanes,
                          .start = ProductStart::kAdd});
 }
@@ -133,17 +146,6 @@ void FactorForward(const GeneratedMap<T>& map, const T* h, T* y, T* scratch) {
 
 template <typename T>
 void FactorBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradient, T* scratch) {
-  map.kernels->multiply({.a = gradient.dz,
-                         .a_row = map.lane_stride,
-                         .a_step = 1,
-                         .b = gradient.h_rows,
-                         .b_step = PaddedLanes(map.columns),
-                         .c = gradient.weight_start,
-                         .c_row = map.width,
-                         .rows = map.outputs,
-                         .columns = map.columns,
-                         .inner = map.lanes,
-                         .start = ProductStart::kAdd});
   map.kernels->multiply({.a = map.weight_start,
                          .a_row = 1,
                          .a_step = map.width,
@@ -159,6 +161,7 @@ void FactorBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& grad
   T* const block = weights + map.outputs * BlockStride(map.scenario);
   ForEachBlock(map, [&](size_t column, size_t columns) {
     InputBackward(map, gradient, column, columns, weights, block);
+    gradient.await_columns(column, column + columns);
     MapBackward(map, gradient, column, columns, block);
   });
 }

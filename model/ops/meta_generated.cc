@@ -24,13 +24,20 @@ struct Panel {
   size_t elements() const { return outputs * columns; }
 };
 
-// Visits the panels column by column, so that rows of h stay near.
+// Visits the panels column by column, so that rows of h stay near: visit(panel, next panel), the
+// latter empty behind the last.
 template <typename T, typename Visit>
 void ForEachPanel(const GeneratedMap<T>& map, const Visit& visit) {
+  const auto at = [&](size_t column, size_t output) {
+    if (column >= map.columns) return Panel{};
+    return Panel{output, std::min(kPanelOutputs, map.outputs - output), column,
+                 std::min(kPanelColumns, map.columns - column)};
+  };
   for (size_t column = 0; column < map.columns; column += kPanelColumns) {
-    const size_t columns = std::min(kPanelColumns, map.columns - column);
     for (size_t output = 0; output < map.outputs; output += kPanelOutputs) {
-      visit(Panel{output, std::min(kPanelOutputs, map.outputs - output), column, columns});
+      const size_t next = output + kPanelOutputs;
+      visit(at(column, output),
+            next < map.outputs ? at(column, next) : at(column + kPanelColumns, 0));
     }
   }
 }
@@ -51,43 +58,6 @@ void CopyPanel(const GeneratedMap<T>& map, const Panel& panel, T* weights, T* st
   }
 }
 
-// W of `outputs` outputs of the panel, the first of them `output`, for kTileLanes lanes or what is
-// left of them.
-template <typename T>
-struct Tile {
-  size_t output = 0;
-  size_t outputs = 0;
-  size_t lane = 0;
-  size_t lanes = 0;
-  T* weights = nullptr;  // [outputs * columns, kTileLanes]
-};
-
-template <typename T, typename Visit>
-void ForEachTile(const GeneratedMap<T>& map, const Panel& panel, const T* weights, const T* start,
-                 T* tile_weights, const Visit& visit) {
-  const size_t padded = PaddedLanes(map.scenario);
-  for (size_t lane = 0; lane < map.lanes; lane += kTileLanes) {
-    for (size_t output = 0; output < panel.outputs; output += kTileOutputs) {
-      const Tile<T> tile{output, std::min(kTileOutputs, panel.outputs - output), lane,
-                         std::min(kTileLanes, map.lanes - lane), tile_weights};
-      const size_t first = output * panel.columns;
-      map.kernels->multiply({.a = weights + first * padded,
-                             .a_row = padded,
-                             .a_step = 1,
-                             .b = map.scenario_lanes + lane,
-                             .b_step = map.lane_stride,
-                             .c = tile.weights,
-                             .c_row = kTileLanes,
-                             .rows = tile.outputs * panel.columns,
-                             .columns = tile.lanes,
-                             .inner = map.scenario,
-                             .start = ProductStart::kRows,
-                             .row_start = start + first});
-      visit(tile);
-    }
-  }
-}
-
 // What both directions hold.
 template <typename T>
 struct Buffers {
@@ -102,6 +72,51 @@ struct Buffers {
   T* weight_gradient;  // [kPanelElements, lane_stride]
 };
 
+// W of `outputs` outputs of the panel, the first of them `output`, for kTileLanes lanes or what is
+// left of them.
+template <typename T>
+struct Tile {
+  size_t output = 0;
+  size_t outputs = 0;
+  size_t lane = 0;
+  size_t lanes = 0;
+  T* weights = nullptr;  // [outputs * columns, kTileLanes]
+};
+
+template <typename T, typename Visit>
+void ForEachTile(const GeneratedMap<T>& map, const Panel& panel, const Panel& next,
+                 const Buffers<T>& buffers, const Visit& visit) {
+  const size_t padded = PaddedLanes(map.scenario);
+  const T* next_map = map.weight_map + (next.output * map.width + next.column) * map.scenario;
+  for (size_t lane = 0; lane < map.lanes; lane += kTileLanes) {
+    for (size_t output = 0; output < panel.outputs; output += kTileOutputs) {
+      const Tile<T> tile{output, std::min(kTileOutputs, panel.outputs - output), lane,
+                         std::min(kTileLanes, map.lanes - lane), buffers.tile};
+      const size_t first = output * panel.columns;
+      // Rows of the next panel, in equal shares over the lanes.
+      const size_t fetched = output == 0 ? next.outputs * lane / map.lanes : 0;
+      const size_t fetch_end = output == 0 ? next.outputs * (lane + tile.lanes) / map.lanes : 0;
+      map.kernels->multiply({.a = buffers.weights + first * padded,
+                             .a_row = padded,
+                             .a_step = 1,
+                             .b = map.scenario_lanes + lane,
+                             .b_step = map.lane_stride,
+                             .c = tile.weights,
+                             .c_row = kTileLanes,
+                             .rows = tile.outputs * panel.columns,
+                             .columns = tile.lanes,
+                             .inner = map.scenario,
+                             .start = ProductStart::kRows,
+                             .row_start = buffers.start + first,
+                             .ahead = {.data = next_map + fetched * map.width * map.scenario,
+                                       .rows = fetch_end - fetched,
+                                       .row_elements = next.columns * map.scenario,
+                                       .row_stride = map.width * map.scenario}});
+      visit(tile);
+    }
+  }
+}
+
 // From the panel's dW, those of V_w, v_w and s.
 template <typename T>
 void PanelBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradient,
@@ -110,17 +125,18 @@ void PanelBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradi
   for (size_t i = 0; i < panel.outputs; ++i) {
     const size_t first = (panel.output + i) * map.width + panel.column;
     const T* dw = buffers.weight_gradient + i * panel.columns * map.lane_stride;
-    map.kernels->multiply({.a = dw,
-                           .a_row = map.lane_stride,
-                           .a_step = 1,
-                           .b = map.scenario_rows,
-                           .b_step = padded,
-                           .c = gradient.weight_map + first * map.scenario,
-                           .c_row = map.scenario,
-                           .rows = panel.columns,
-                           .columns = map.scenario,
-                           .inner = map.lanes,
-                           .start = ProductStart::kAdd});
+    map.kernels->multiply(
+        {.a = dw,
+         .a_row = map.lane_stride,
+         .a_step = 1,
+         .b = map.scenario_rows,
+         .b_step = padded,
+         .c = gradient.weight_map + first * map.scenario,
+         .c_row = map.scenario,
+         .rows = panel.columns,
+         .columns = map.scenario,
+         .inner = map.lanes,
+         .start = gradient.overwrites_map ? ProductStart::kZero : ProductStart::kAdd});
     map.kernels->add_row_sums(dw, map.lane_stride, panel.columns, map.lanes,
                               gradient.weight_start + first);
   }
@@ -148,9 +164,9 @@ template <typename T>
 void GenerateForward(const GeneratedMap<T>& map, const T* h, T* y, T* scratch) {
   const Buffers<T> buffers(scratch, map.scenario);
   const size_t row_block = map.rows * map.lane_stride;
-  ForEachPanel(map, [&](const Panel& panel) {
+  ForEachPanel(map, [&](const Panel& panel, const Panel& next) {
     CopyPanel(map, panel, buffers.weights, buffers.start);
-    ForEachTile(map, panel, buffers.weights, buffers.start, buffers.tile, [&](const Tile<T>& tile) {
+    ForEachTile(map, panel, next, buffers, [&](const Tile<T>& tile) {
       map.kernels->apply({.w = tile.weights,
                           .w_row = kTileLanes,
                           .h = h + panel.column * row_block + tile.lane,
@@ -169,7 +185,7 @@ void GenerateBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gr
                       T* scratch) {
   const Buffers<T> buffers(scratch, map.scenario);
   const size_t row_block = map.rows * map.lane_stride;
-  ForEachPanel(map, [&](const Panel& panel) {
+  ForEachPanel(map, [&](const Panel& panel, const Panel& next) {
     CopyPanel(map, panel, buffers.weights, buffers.start);
     const auto apply = [&](const Tile<T>& tile) {
       const size_t h_at = panel.column * row_block + tile.lane;
@@ -187,7 +203,10 @@ void GenerateBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gr
                                    .rows = map.rows,
                                    .lanes = tile.lanes});
     };
-    ForEachTile(map, panel, buffers.weights, buffers.start, buffers.tile, apply);
+    ForEachTile(map, panel, next, buffers, apply);
+    if (panel.output == 0) {
+      gradient.await_columns(panel.column, panel.column + panel.columns);
+    }
     PanelBackward(map, gradient, panel, buffers);
   });
 }

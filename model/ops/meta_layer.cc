@@ -39,7 +39,7 @@ struct MetaLayer::Pass {
     dh = carver.Take(sizes.input * sizes.rows * slots);
     z = carver.Take(n * sizes.rows * slots);
     view = carver.Take(sizes.views > 1 ? n * sizes.rows * slots : 0);
-    h_rows = carver.Take(sizes.rows == 1 ? PaddedLanes(sizes.input) * slots : 0);
+    h_rows = carver.Take(sizes.rows == 1 ? PaddedLanes(sizes.input) * (slots + 1) : 0);
     bias = carver.Take(n * slots);
     scenario_lanes = carver.Take(sizes.scenario * slots);
     scenario_rows = carver.Take(PaddedLanes(sizes.scenario) * slots);
@@ -55,7 +55,7 @@ struct MetaLayer::Pass {
   T* dh;                // the same
   T* z;                 // [n, depth * R]: W h, or the gradient of it
   T* view;              // the same, of one view, where there are several
-  T* h_rows;            // [lanes, PaddedLanes(input)], where factored
+  T* h_rows;            // [lanes + 1, PaddedLanes(input)], where factored
   T* bias;              // [n]: of a view, or the gradient of it
   T* scenario_lanes;    // [s]
   T* scenario_rows;     // [lanes, PaddedLanes(s)]
@@ -95,6 +95,12 @@ FlopCount MetaLayer::CountSharedFlops(uint32_t batch, uint32_t distinct) const {
   const double views = 2 * sizes_.views * n * (n - sizes_.input) * (s + 1);  // once a batch
   const auto groups = static_cast<double>(groups_.size());
   return {groups * (one.forward + views), groups * (one.backward + 2 * views)};
+}
+
+std::vector<ParameterId> MetaLayer::OverwrittenGradients() const {
+  std::vector<ParameterId> maps;
+  for (const MetaWeights& weights : groups_) maps.push_back(weights.weight_map);
+  return maps;
 }
 
 uint64_t MetaLayer::SavedElements(uint32_t /*batch*/) const {
@@ -295,8 +301,10 @@ void MetaLayer::BackwardGroup(Frame<T>& frame, const Pass<T>& pass, size_t group
     d_maps = frame.ParameterGradient(weights.bias_map).data();
     d_starts = frame.ParameterGradient(weights.bias_start).data();
   }
+  const uint64_t first_step = FirstStep(group);
   for (size_t v = 0; v < sizes_.views; ++v) {
     GatherView(frame, pass, group, v);
+    if (v == 0) frame.AwaitTurn(first_step, first_step + 1);
     BackwardBias(frame, pass, BiasOf(frame, group, v), d_maps + v * map_elements,
                  d_starts + v * sizes_.width);
   }
@@ -309,7 +317,11 @@ void MetaLayer::BackwardGroup(Frame<T>& frame, const Pass<T>& pass, size_t group
       .weight_map = frame.ParameterGradient(weights.weight_map).data(),
       .weight_start = frame.ParameterGradient(weights.weight_start).data(),
       .scenario_lanes = pass.d_scenario_lanes,
-      .scenario_rows = pass.d_scenario_rows};
+      .scenario_rows = pass.d_scenario_rows,
+      .overwrites_map = frame.first_part(),
+      .await_columns = [&frame, first_step](size_t first, size_t end) {
+        frame.AwaitTurn(first_step + 1 + first, first_step + 1 + end);
+      }};
   ApplyGeneratedBackward(MapOf(frame, pass, group), gradient, pass.scratch);
 }
 

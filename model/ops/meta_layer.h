@@ -56,6 +56,8 @@ class MetaLayer final : public TypedOp<MetaLayer> {
   FlopCount CountFlops(uint32_t batch) const override;
   FlopCount CountSharedFlops(uint32_t batch, uint32_t distinct) const override;
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
+  std::vector<ParameterId> OverwrittenGradients() const override;
+  bool TakesTurns() const override { return true; }
   uint64_t SavedElements(uint32_t batch) const override;
   uint64_t ScratchElements(uint32_t batch) const override;
   template <typename T>
@@ -64,6 +66,9 @@ class MetaLayer final : public TypedOp<MetaLayer> {
   void Differentiate(Frame<T>& frame) const;
 
  private:
+  // Steps of a group in Backward (Frame::AwaitTurn): its bias, then V_w column by column.
+  uint64_t FirstStep(size_t group) const { return group * (sizes_.width + uint64_t{1}); }
+
   template <typename T>
   struct Pass;
   template <typename T>

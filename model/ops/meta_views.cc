@@ -68,10 +68,11 @@ void MetaLayer::ViewMapsBackward(Frame<T>& frame, size_t group, const T* d_maps,
   }
   const T* map = frame.Parameter(weights.weight_map).data();
   T* d_map = frame.ParameterGradient(weights.weight_map).data();
+  const T beta = frame.first_part() ? T{0} : T{1};
   for (size_t i = 0; i < n; ++i) {
     const Matrix<const T> d_rows(d_maps + i * sizes_.scenario, sizes_.views, sizes_.scenario,
                                  elements);
-    Gemm(T{1}, views.Transposed(), d_rows, T{1}, MapRows(d_map, i, sizes_));
+    Gemm(T{1}, views.Transposed(), d_rows, beta, MapRows(d_map, i, sizes_));
     Gemm(T{1}, d_rows, MapRows(map, i, sizes_).Transposed(), T{1}, d_views);
   }
   const T* start = frame.Parameter(weights.weight_start).data() + sizes_.input;

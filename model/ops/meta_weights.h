@@ -25,6 +25,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 
 #include "model/kernels/kernels.h"
@@ -66,13 +67,18 @@ struct GeneratedMap {
 template <typename T>
 struct GeneratedGradient {
   const T* h = nullptr;
-  const T* h_rows = nullptr;  // [lanes, PaddedLanes(columns)], where factored
+  const T* h_rows = nullptr;  // [lanes + 1, PaddedLanes(columns)], where factored
   const T* dz = nullptr;
   T* dh = nullptr;
   T* weight_map = nullptr;
   T* weight_start = nullptr;
   T* scenario_lanes = nullptr;  // where factored: [s, lane_stride]
   T* scenario_rows = nullptr;   // where generated: [lanes, PaddedLanes(s)]
+  // Whether weight_map's columns are overwritten.
+  bool overwrites_map = false;
+  // Called, in ascending order, before columns [first, end) of weight_map and weight_start are
+  // written.
+  std::function<void(size_t first, size_t end)> await_columns;
 };
 
 // `scratch`: as many elements as the function below says.

@@ -113,8 +113,6 @@ void SelfAttention::Differentiate(Frame<T>& frame) const {
 
   Gemm(T{1}, dy, Matrix<const T>(frame.Parameter(weights_.output).data(), width, width), T{0},
        Matrix<T>(d_context, rows, width));
-  Gemm(T{1}, dy.Transposed(), Matrix<const T>(kept.context, rows, width), T{1},
-       Matrix<T>(frame.ParameterGradient(weights_.output).data(), width, width));
 
   const Matrix<T> d_square(d_shares.data(), sizes_.days, sizes_.days);
   const Matrix<const T> ds(d_shares.data(), sizes_.days, sizes_.days);
@@ -135,17 +133,26 @@ void SelfAttention::Differentiate(Frame<T>& frame) const {
   }
 
   const Matrix<const T> x(frame.Value(inputs()[0]).data(), rows, width);
-  const auto map_backward = [&](ParameterId weight, const T* gradient) {
-    const Matrix<const T> d(gradient, rows, width);
-    Gemm(T{1}, d.Transposed(), x, T{1},
-         Matrix<T>(frame.ParameterGradient(weight).data(), width, width));
-    if (!frame.HasGradient(inputs()[0])) return;
-    Gemm(T{1}, d, Matrix<const T>(frame.Parameter(weight).data(), width, width), T{1},
+  const auto input_backward = [&](ParameterId weight, const T* gradient) {
+    Gemm(T{1}, Matrix<const T>(gradient, rows, width),
+         Matrix<const T>(frame.Parameter(weight).data(), width, width), T{1},
          Matrix<T>(frame.Gradient(inputs()[0]).data(), rows, width));
   };
-  map_backward(weights_.query, d_query);
-  map_backward(weights_.key, d_key);
-  map_backward(weights_.value, d_value);
+  if (frame.HasGradient(inputs()[0])) {
+    input_backward(weights_.query, d_query);
+    input_backward(weights_.key, d_key);
+    input_backward(weights_.value, d_value);
+  }
+  const auto map_backward = [&](ParameterId weight, const Matrix<const T>& from,
+                                const T* gradient) {
+    Gemm(T{1}, Matrix<const T>(gradient, rows, width).Transposed(), from, T{1},
+         Matrix<T>(frame.ParameterGradient(weight).data(), width, width));
+  };
+  frame.AwaitTurn(0, kOpSteps);
+  map_backward(weights_.query, x, d_query);
+  map_backward(weights_.key, x, d_key);
+  map_backward(weights_.value, x, d_value);
+  map_backward(weights_.output, Matrix<const T>(kept.context, rows, width), dy.data);
 }
 
 ValueId AddSelfAttention(Graph& graph, const std::string& name, ValueId input, uint32_t heads) {

@@ -38,6 +38,7 @@ class SelfAttention final : public TypedOp<SelfAttention> {
 
   FlopCount CountFlops(uint32_t batch) const override;
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
+  bool TakesTurns() const override { return true; }
   uint64_t SavedElements(uint32_t batch) const override;
   uint64_t ScratchElements(uint32_t batch) const override;
   template <typename T>
