@@ -46,16 +46,18 @@ Verdict Supervisor::OnExit(RoleKind kind, uint32_t number, const ExitOfProcess& 
       return RestartOrGiveUp(kind, number, what, now);
     case RoleKind::kWorker:
       if (IsEnding(phase)) return {};
-      return OnWorkerExit(what, exit, now);
+      return OnWorkerExit(number, what, exit, now);
   }
   return {};
 }
 
-Verdict Supervisor::OnWorkerExit(const std::string& what, const ExitOfProcess& exit, Millis now) {
+Verdict Supervisor::OnWorkerExit(uint32_t number, const std::string& what,
+                                 const ExitOfProcess& exit, Millis now) {
   if (exit.ok())
     return {Verdict::Kind::kRestartLater, what + " before the run's end; started anew"};
   if (exit.code == kInputWasWrong) return {Verdict::Kind::kFail, what};
-  if (TakeRestart(now)) return {Verdict::Kind::kRestart, what + "; started anew"};
+  const bool died_at_once = now - lives_[{RoleKind::kWorker, number}].started < kDiedAtOnce;
+  if (!died_at_once || TakeRestart(now)) return {Verdict::Kind::kRestart, what + "; started anew"};
   return {Verdict::Kind::kFail,
           fmt::format("{}; workers were started anew {} times in {} s, which does not help", what,
                       restarts_max_, kRestartWindow.count() / 1000)};

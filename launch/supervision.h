@@ -32,11 +32,11 @@ struct Verdict {
 // How long a worker or server that left by itself is not missed: the run may be over before the
 // scheduler has ended, which takes a machine under load many seconds.
 inline constexpr Millis kLeaveGrace{30000};
-// Restarts of workers in a window, over all of them; a run that needs more has a fault that
-// restarts do not heal.
+// Restarts in a window of workers that died at once, over all of them; a run that needs more has a
+// fault that restarts do not heal.
 inline constexpr Millis kRestartWindow{60000};
-// A server or scheduler that dies so soon after its start has died at once; so many times in a row
-// and it is not started again. Each time it is waited twice as long.
+// Who dies so soon after its start has died at once. A server or scheduler that does so many times
+// in a row is not started again; each time it is waited twice as long.
 inline constexpr Millis kDiedAtOnce{10000};
 inline constexpr uint32_t kDeathsAtOnceMax = 8;
 
@@ -58,7 +58,8 @@ class Supervisor {
     Millis started{0};
     uint32_t deaths_at_once = 0;  // in a row
   };
-  Verdict OnWorkerExit(const std::string& what, const ExitOfProcess& exit, Millis now);
+  Verdict OnWorkerExit(uint32_t number, const std::string& what, const ExitOfProcess& exit,
+                       Millis now);
   Verdict RestartOrGiveUp(RoleKind kind, uint32_t number, const std::string& what, Millis now);
   // True when one restart more is within bounds; counts it.
   bool TakeRestart(Millis now);

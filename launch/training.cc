@@ -46,8 +46,11 @@ class Training {
                                           kAnswerPatience));
     heard_ = options_.clock->Now();
     const absl::Status status = Watch();
-    // Who was told that the run is over leaves by itself; after a failure nobody is waited for.
-    cluster_->Stop(status.ok() || absl::IsCancelled(status) ? kLeaveGraceAtEnd : Millis{0});
+    // Who was told that the run is over leaves by itself; after a failure, or a second stop signal,
+    // nobody is waited for.
+    const bool leave_by_themselves = status.ok() || absl::IsCancelled(status);
+    const bool at_once = options_.stop_signals->load() >= 2;
+    cluster_->Stop(leave_by_themselves && !at_once ? kLeaveGraceAtEnd : Millis{0});
     return status;
   }
 

@@ -23,7 +23,7 @@ import time
 from datetime import datetime
 
 SERVERS = 3
-WORKERS = 5
+WORKERS = 8
 DEAD_AFTER_S = 4
 KILL_POINTS = ["before_append", "after_append", "before_apply", "in_flush", "in_checkpoint"]
 SCHEDULER_KILL_POINTS = ["before_manifest_rename", "after_manifest_rename"]
@@ -248,6 +248,8 @@ def act(faults, kind, point, directory):
     server = f"server-{rng.randrange(SERVERS)}"
     worker = f"worker-{rng.randrange(WORKERS)}"
     if kind == "worker":
+        # One that dies within 10 s of its start, again and again, is given up by the launcher.
+        time.sleep(1.5)
         faults.kill(worker)
     elif kind == "scheduler":
         faults.kill("scheduler")

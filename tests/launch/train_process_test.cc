@@ -196,13 +196,33 @@ TEST_F(TrainProcessTest, AKilledLauncherTakesItsProcessesAlong) {
   EXPECT_TRUE(Await([&] { return NoneIsThere(children); }));
 }
 
-TEST_F(TrainProcessTest, AKilledServerEndsTheRunWithAdvice) {
+TEST_F(TrainProcessTest, AKilledServerAndSchedulerCostNoSampleAndNobodyElse) {
+  ChildProcess train = StartNew();
+  ASSERT_TRUE(AwaitEpochs(2)) << Log();
+  const std::set<pid_t> workers = Children(train.pid(), "worker");
+  kill(*Children(train.pid(), "server").begin(), SIGKILL);
+  ASSERT_TRUE(AwaitEpochs(4)) << Log();
+  kill(*Children(train.pid(), "scheduler").begin(), SIGKILL);
+  ASSERT_TRUE(AwaitEpochs(6)) << Log();
+  EXPECT_EQ(Children(train.pid(), "worker"), workers);
+  EXPECT_TRUE(AwaitExit(train).ok()) << Log();
+  ExpectExactLedger(40);
+
+  ChildProcess resumed = StartTrain({"--resume"});
+  EXPECT_TRUE(AwaitExit(resumed).ok()) << Log();
+  EXPECT_THAT(Log(), HasSubstr("all 40 epochs are done and evaluated already"));
+}
+
+TEST_F(TrainProcessTest, ASecondCtrlCStopsAtOnce) {
   ChildProcess train = StartNew();
   ASSERT_TRUE(AwaitEpochs(1)) << Log();
   const std::set<pid_t> children = Children(train.pid(), "caravan");
-  kill(*Children(train.pid(), "server").begin(), SIGKILL);
+  // The scheduler stands still, so that no checkpoint can end the run in between.
+  kill(*Children(train.pid(), "scheduler").begin(), SIGSTOP);
+  kill(train.pid(), SIGINT);
+  kill(train.pid(), SIGTERM);
   EXPECT_EQ(AwaitExit(train).code, 1) << Log();
-  EXPECT_THAT(Log(), HasSubstr("--resume"));
+  EXPECT_THAT(Log(), HasSubstr("stopped at once"));
   EXPECT_TRUE(NoneIsThere(children));
 }
 

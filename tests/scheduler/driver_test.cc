@@ -61,7 +61,12 @@ TEST_F(DriverTest, AnswersWhateverComesAndStopsOnRequest) {
 
   net::Header hello;
   hello.mutable_hello()->set_incarnation(9);
-  EXPECT_EQ(Ask(*stranger, hello).reply.code(), net::REFUSED);
+  const net::Reply refusal = Ask(*stranger, hello).reply;
+  EXPECT_EQ(refusal.code(), net::REFUSED);
+  EXPECT_THAT(refusal.message(), HasSubstr("it belongs to 000000000000002b"));
+  net::Header late_beat;
+  late_beat.mutable_heartbeat()->set_incarnation(9);
+  EXPECT_EQ(Ask(*stranger, late_beat).reply.code(), net::WRONG_RUN);
   hello.mutable_hello()->set_version("0");
   EXPECT_THAT(Ask(*client, hello).reply.message(), HasSubstr("another version"));
   hello.mutable_hello()->set_version("1");
@@ -86,8 +91,9 @@ TEST_F(DriverTest, AnswersWhateverComesAndStopsOnRequest) {
   const std::string json = Ask(*client, question).reply.status().json();
   EXPECT_THAT(json, HasSubstr("\"phase\":\"joining\""));
   EXPECT_THAT(json, HasSubstr("\"messages_rejected\":2"));
-  EXPECT_THAT(json, HasSubstr("\"peers_refused\":2"));
+  EXPECT_THAT(json, HasSubstr("\"peers_refused\":3"));
   EXPECT_THAT(json, HasSubstr("\"blocks_total\":2"));
+  EXPECT_THAT(json, HasSubstr("\"run_id\":\"000000000000002a\""));
 
   net::Header stop;
   stop.mutable_stop_request()->set_checkpoint_first(true);

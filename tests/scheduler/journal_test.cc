@@ -145,94 +145,103 @@ TEST_F(JournalTest, ADiskThatDoesNotTakeItIsTold) {
 }
 
 // Random runs, replayed at each step: a coordinator that goes on from the journal is in the same
-// state as the one that wrote it, and the run can be ended by either.
-class ReplayTest : public testing::TestWithParam<uint64_t> {};
-
-TEST_P(ReplayTest, GivesTheStateBack) {
-  RandomStream random(GetParam());
-  const CoordinatorOptions options = SmallRun();
-  ScriptedRun run(options);
-  JournalRecord state;
-  uint64_t servers = kServer;
-  std::vector<LeaseAnswer> leases;
-  const auto check = [&] {
-    if (const auto changes = run.coordinator.TakeChanges()) ApplyChanges(*changes, state);
-    ASSERT_EQ(Canonical(state), Canonical(run.coordinator.WholeState()));
-    Coordinator next(options, run.now);
-    ASSERT_TRUE(next.SetState(state).ok());
-    JournalRecord again = next.WholeState();
-    // A checkpoint that was under way is not any more, but due.
-    for (JournalRecord* one : {&again, &state}) {
-      if (!state.run().checkpoint_in_flight()) break;
-      one->mutable_run()->clear_epoch_checkpoint_due();
-      one->mutable_run()->clear_changed_since_checkpoint();
-    }
-    JournalRecord expected = state;
-    expected.mutable_run()->set_checkpoint_in_flight(false);
-    ASSERT_EQ(Canonical(again), Canonical(expected));
-    state = run.coordinator.WholeState();
-  };
-  run.JoinServer();
-  for (uint64_t worker = 1; worker <= 3; ++worker) run.JoinWorker(worker);
-  for (int step = 0; step < 300 && run.coordinator.phase() < Coordinator::Phase::kStopping;
-       ++step) {
-    const uint64_t worker = 1 + random.NextBelow(3);
-    run.actions.clear();
-    switch (random.NextBelow(8)) {
+// state as the one that wrote it.
+class ReplayTest : public testing::TestWithParam<uint64_t> {
+ protected:
+  void ReportOneOf() {
+    if (leases_.empty()) return;
+    const LeaseAnswer lease = leases_.back();
+    leases_.pop_back();
+    BlockDone done{.incarnation = 1 + random_.NextBelow(3),
+                   .lease = lease.lease,
+                   .epoch = lease.epoch,
+                   .block = lease.block,
+                   .begun_routing_epoch = run_.coordinator.routing_epoch()};
+    net::CellSums cell;
+    cell.set_samples(lease.split == "valid" ? 12 : 13);
+    if (lease.kind == net::LeaseReply::EVALUATE) done.cells = {cell};
+    run_.Do(done);
+  }
+  void LoseServer() {
+    run_.Do(ScriptedRun::ServerHello(++servers_));
+    run_.Beat(servers_);
+    run_.Do(MarksCollected{
+        .routing_epoch = run_.coordinator.routing_epoch(),
+        .lanes = {{.lane = 0, .epoch = run_.coordinator.epoch(), .marks = {{0, 2}, {1, 2}}}}});
+  }
+  void DoSomething() {
+    const uint64_t worker = 1 + random_.NextBelow(3);
+    switch (random_.NextBelow(8)) {
       case 0:
       case 1:
-        run.Do(LeaseRequest{worker, ++run.request_id});
-        if (const auto lease = run.Last<LeaseAnswer>(); lease && lease->lease != 0) {
-          if (run.coordinator.membership().Find(worker) != nullptr) leases.push_back(*lease);
+        run_.Do(LeaseRequest{worker, ++run_.request_id});
+        if (const auto lease = run_.Last<LeaseAnswer>(); lease && lease->lease != 0) {
+          leases_.push_back(*lease);
         }
         break;
       case 2:
       case 3:
-        if (!leases.empty()) {
-          const LeaseAnswer lease = leases.back();
-          leases.pop_back();
-          BlockDone done{.incarnation = worker,
-                         .lease = lease.lease,
-                         .epoch = lease.epoch,
-                         .block = lease.block,
-                         .begun_routing_epoch = run.coordinator.routing_epoch()};
-          net::CellSums cell;
-          cell.set_samples(lease.split == "valid" ? 12 : 13);
-          if (lease.kind == net::LeaseReply::EVALUATE) done.cells = {cell};
-          run.Do(done);
-        }
+        ReportOneOf();
         break;
       case 4:
-        run.Pass(Millis{random.NextBelow(6000)});
+        run_.Pass(Millis{random_.NextBelow(6000)});
         break;
       case 5:
-        for (const uint64_t member : {uint64_t{1}, uint64_t{2}, uint64_t{3}, servers}) {
-          if (random.NextBelow(4) > 0) run.Beat(member);
+        for (const uint64_t member : {uint64_t{1}, uint64_t{2}, uint64_t{3}, servers_}) {
+          if (random_.NextBelow(4) > 0) run_.Beat(member);
         }
         break;
       case 6:
-        run.JoinWorker(worker);
+        run_.JoinWorker(worker);
         break;
       default:
-        if (random.NextBelow(6) == 0) {
-          run.Do(ScriptedRun::ServerHello(++servers));
-          run.Beat(servers);
-          run.Do(MarksCollected{
-              .routing_epoch = run.coordinator.routing_epoch(),
-              .lanes = {{.lane = 0, .epoch = run.coordinator.epoch(), .marks = {{0, 2}, {1, 2}}}}});
-        }
+        if (random_.NextBelow(6) == 0) LoseServer();
     }
-    if (const auto order = run.Last<WriteCheckpoint>(); order && random.NextBelow(3) > 0) {
-      run.Do(CheckpointEnded{order->checkpoint, absl::OkStatus()});
+  }
+  void CheckReplay() {
+    if (const auto changes = run_.coordinator.TakeChanges()) ApplyChanges(*changes, state_);
+    ASSERT_EQ(Canonical(state_), Canonical(run_.coordinator.WholeState()));
+    Coordinator next(options_, run_.now);
+    ASSERT_TRUE(next.SetState(state_).ok());
+    JournalRecord again = next.WholeState();
+    JournalRecord expected = state_;
+    // A checkpoint that was under way is not any more, but due.
+    if (state_.run().checkpoint_in_flight()) {
+      for (JournalRecord* one : {&again, &expected}) {
+        one->mutable_run()->clear_epoch_checkpoint_due();
+        one->mutable_run()->clear_changed_since_checkpoint();
+      }
+      expected.mutable_run()->set_checkpoint_in_flight(false);
     }
-    if (run.coordinator.phase() == Coordinator::Phase::kCheckingLedger) run.CountLedger();
-    ASSERT_NO_FATAL_FAILURE(check());
+    ASSERT_EQ(Canonical(again), Canonical(expected));
+  }
+
+  const CoordinatorOptions options_ = SmallRun();
+  RandomStream random_{GetParam()};
+  ScriptedRun run_{options_};
+  JournalRecord state_;
+  uint64_t servers_ = kServer;
+  std::vector<LeaseAnswer> leases_;
+};
+
+TEST_P(ReplayTest, GivesTheStateBack) {
+  run_.JoinServer();
+  for (uint64_t worker = 1; worker <= 3; ++worker) run_.JoinWorker(worker);
+  for (int step = 0; step < 300; ++step) {
+    if (run_.coordinator.phase() >= Coordinator::Phase::kStopping) break;
+    run_.actions.clear();
+    DoSomething();
+    if (const auto order = run_.Last<WriteCheckpoint>(); order && random_.NextBelow(3) > 0) {
+      run_.Do(CheckpointEnded{order->checkpoint, absl::OkStatus()});
+    }
+    if (run_.coordinator.phase() == Coordinator::Phase::kCheckingLedger) run_.CountLedger();
+    ASSERT_NO_FATAL_FAILURE(CheckReplay());
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, ReplayTest, testing::Range(uint64_t{1}, uint64_t{41}));
 
-TEST(ReplayTest, AnotherRunsJournalIsNotGoneOnFrom) {
+TEST_F(JournalTest, AnotherRunsJournalIsNotGoneOnFrom) {
   ScriptedRun run;
   JournalRecord state = run.coordinator.WholeState();
   state.mutable_run()->set_lanes_total(8);
