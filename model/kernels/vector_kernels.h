@@ -369,7 +369,6 @@ template <typename S, size_t M>
     for (size_t m = 0; m < M; ++m) vectors[m] += Load<S>(x + m * x_row + lane);
   }
   for (size_t m = 0; m < M; ++m) {
-    // Halves, so that the last additions are few.
     typename S::Number numbers[S::kLanes];
     Store<S>(numbers, vectors[m]);
     for (size_t half = S::kLanes / 2; half > 0; half /= 2) {
