@@ -1,13 +1,11 @@
-// The kernels of model/kernels/kernels.h, written once for vectors of any width and compiled by
-// kernels_plain.cc, kernels_avx2.cc and kernels_avx512.cc, each for its own instruction set; no
-// other file may include this one. It calls nothing that the linker could share between files, lest
-// instructions of one set end up in code meant for all.
+// The kernels of model/kernels/kernels.h, for vectors of any width, compiled by kernels_plain.cc,
+// kernels_avx2.cc and kernels_avx512.cc for an instruction set each; no other file may include it.
+// It calls nothing that the linker could share between files, lest instructions of one set end up
+// in code meant for all.
 //
 // A product is cut into tiles of M rows and N vectors, whose M * N accumulators stay in registers
-// over the whole inner extent: each step loads N vectors of B and M numbers of A for M * N
-// multiply-adds. With 24 accumulators (AVX-512; 12 with 16 registers) that is 10 loads for 24, well
-// below the two loads for two multiply-adds a cycle that processors do, and enough independent sums
-// to hide a multiply-add's latency.
+// over the whole inner extent. With 24 of them (AVX-512; 12 with 16 registers) a step has 10 loads
+// for 24 multiply-adds, below the two a cycle that processors do, and hides their latency.
 #ifndef CARAVAN_MODEL_KERNELS_VECTOR_KERNELS_H_
 #define CARAVAN_MODEL_KERNELS_VECTOR_KERNELS_H_
 
@@ -371,7 +369,6 @@ template <typename S, size_t M>
     for (size_t m = 0; m < M; ++m) vectors[m] += Load<S>(x + m * x_row + lane);
   }
   for (size_t m = 0; m < M; ++m) {
-    // Halves, so that the last additions are few.
     typename S::Number numbers[S::kLanes];
     Store<S>(numbers, vectors[m]);
     for (size_t half = S::kLanes / 2; half > 0; half /= 2) {

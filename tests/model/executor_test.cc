@@ -103,6 +103,22 @@ TEST(ExecutorTest, TilesGiveWhatSingleSamplesGive) {
   ExpectNear(whole.dense, dense, "dense");
 }
 
+// Parts add in turn: the sums are the same to the bit, whichever thread was faster.
+TEST(ExecutorTest, ThreadsAlwaysGiveTheSame) {
+  const auto graph = GraphOfWidth(8);
+  ASSERT_NE(graph, nullptr);
+  const RandomInput<float> input = InputOf(*graph, 40);
+  const auto executor = Executor::Create(*graph, 40, 3);
+  Gradients first(*graph, input);
+  (*executor)->ForwardBackward(input.view(), first.dense, first.spans);
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    Gradients again(*graph, input);
+    (*executor)->ForwardBackward(input.view(), again.dense, again.spans);
+    ASSERT_EQ(again.dense, first.dense);
+    ASSERT_EQ(again.rows, first.rows);
+  }
+}
+
 TEST(ExecutorTest, ForwardNeedsNoLabelsAndFollowsTheParameters) {
   const auto graph = GraphOfWidth(4);
   ASSERT_NE(graph, nullptr);
