@@ -17,7 +17,7 @@ DEFINE_string(net, "", "net to measure; the job's where empty");
 DEFINE_uint32(batch, 256, "samples a batch");
 DEFINE_uint32(threads, 1, "compute threads that split a batch");
 DEFINE_uint32(distinct, 0, "distinct (scenario, profile) rows in a batch; 0: every sample its own");
-DEFINE_double(seconds, 2, "measured for so long, forward and whole step each");
+DEFINE_double(seconds, 2, "how long each kind of work is measured");
 
 namespace caravan::launch {
 namespace {

@@ -13,6 +13,8 @@ DEFINE_uint32(keys, 10000, "keys of a pull or push");
 DEFINE_uint32(dim, 16, "floats a row");
 DEFINE_uint64(rows, 300000, "rows of the table");
 DEFINE_string(optimizer, "adam", "adam, adagrad, sgd or ftrl");
+DEFINE_string(durability, "PROCESS", "PROCESS, POWER_LOSS or CHECKPOINT (no log)");
+DEFINE_bool(checkpoint, false, "measure while checkpoints are written, too");
 DECLARE_double(seconds);
 
 namespace caravan::launch {
@@ -39,19 +41,43 @@ absl::StatusOr<conf::Optimizer> ParseOptimizer(const std::string& name) {
   return optimizer;
 }
 
+nlohmann::ordered_json ToJson(const MixedFigures& figures) {
+  return {{"seconds", figures.seconds},
+          {"requests", figures.requests},
+          {"pull_p99_us", figures.pull_p99_us},
+          {"push_p99_us", figures.push_p99_us},
+          {"longest_us", figures.longest_us}};
+}
+
+void PrintMixed(std::string_view name, const MixedFigures& figures) {
+  fmt::print(
+      "{:22} {:6.2f} s {:7} requests   p99: pull {:6.0f} us, push {:6.0f} us   longest {:6.0f} "
+      "us\n",
+      name, figures.seconds, figures.requests, figures.pull_p99_us, figures.push_p99_us,
+      figures.longest_us);
+}
+
 void Print(const ServerBenchFigures& figures) {
   if (FLAGS_json) {
-    const nlohmann::ordered_json json = {{"keys", FLAGS_keys},
-                                         {"dim", FLAGS_dim},
-                                         {"optimizer", FLAGS_optimizer},
-                                         {"rows", figures.rows},
-                                         {"pull_keys_per_s", figures.pull_keys_per_s},
-                                         {"push_keys_per_s", figures.push_keys_per_s},
-                                         {"pull_p50_us", figures.pull_p50_us},
-                                         {"pull_p99_us", figures.pull_p99_us},
-                                         {"push_p50_us", figures.push_p50_us},
-                                         {"push_p99_us", figures.push_p99_us},
-                                         {"resident_bytes", figures.resident_bytes}};
+    nlohmann::ordered_json json = {{"keys", FLAGS_keys},
+                                   {"dim", FLAGS_dim},
+                                   {"optimizer", FLAGS_optimizer},
+                                   {"rows", figures.rows},
+                                   {"pull_keys_per_s", figures.pull_keys_per_s},
+                                   {"push_keys_per_s", figures.push_keys_per_s},
+                                   {"pull_p50_us", figures.pull_p50_us},
+                                   {"pull_p99_us", figures.pull_p99_us},
+                                   {"push_p50_us", figures.push_p50_us},
+                                   {"push_p99_us", figures.push_p99_us},
+                                   {"resident_bytes", figures.resident_bytes},
+                                   {"durability", FLAGS_durability},
+                                   {"unlogged_push_keys_per_s", figures.unlogged_push_keys_per_s},
+                                   {"log_cost", figures.log_cost}};
+    if (FLAGS_checkpoint) {
+      json["quiet"] = ToJson(figures.quiet);
+      json["checkpoint"] = ToJson(figures.checkpoint);
+      json["second_checkpoint"] = ToJson(figures.second_checkpoint);
+    }
     fmt::print("{}\n", json.dump());
     return;
   }
@@ -61,8 +87,14 @@ void Print(const ServerBenchFigures& figures) {
              figures.pull_keys_per_s / 1e6, figures.pull_p50_us, figures.pull_p99_us);
   fmt::print("push  {:7.2f} M keys/s   p50 {:7.0f} us   p99 {:7.0f} us\n",
              figures.push_keys_per_s / 1e6, figures.push_p50_us, figures.push_p99_us);
+  fmt::print("push without a log {:7.2f} M keys/s: {} costs {:.1f} %\n",
+             figures.unlogged_push_keys_per_s / 1e6, FLAGS_durability, 100 * figures.log_cost);
   fmt::print("memory {:6.1f} MiB of the lane\n",
              static_cast<double>(figures.resident_bytes) / (1024 * 1024));
+  if (!FLAGS_checkpoint) return;
+  PrintMixed("no checkpoint", figures.quiet);
+  PrintMixed("first checkpoint", figures.checkpoint);
+  PrintMixed("second checkpoint", figures.second_checkpoint);
 }
 
 absl::Status RunBenchServer(const CommandLine&) {
@@ -70,7 +102,12 @@ absl::Status RunBenchServer(const CommandLine&) {
                              .width = FLAGS_dim,
                              .rows = FLAGS_rows,
                              .seconds = FLAGS_seconds,
-                             .optimizer = {}};
+                             .optimizer = {},
+                             .checkpoint = FLAGS_checkpoint};
+  if (!conf::Durability_Parse(FLAGS_durability, &options.durability)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--durability={}; PROCESS, POWER_LOSS and CHECKPOINT are allowed", FLAGS_durability));
+  }
   CARAVAN_ASSIGN_OR_RETURN(options.optimizer, ParseOptimizer(FLAGS_optimizer));
   if (options.keys == 0 || options.keys > kKeysMax || options.width == 0 ||
       uint64_t{options.keys} * options.width > kFloatsMax || options.rows < options.keys ||
@@ -91,9 +128,11 @@ absl::Status RunBenchServer(const CommandLine&) {
 extern constexpr Command kBenchServerCommand = {
     .name = "bench server",
     .summary = "speed of a lane through a real socket: keys/s and latency of pull and push",
-    .usage = "[--keys=10000] [--dim=16] [--rows=300000] [--optimizer=adam] [--seconds=2] [--json]",
+    .usage =
+        "[--keys=10000] [--dim=16] [--rows=300000] [--optimizer=adam] [--durability=PROCESS] "
+        "[--checkpoint] [--seconds=2] [--json]",
     .example = "caravan bench server --keys=10000 --dim=16 --optimizer=adam",
-    .flags = "keys dim rows optimizer seconds json",
+    .flags = "keys dim rows optimizer durability checkpoint seconds json",
     .run = RunBenchServer,
 };
 

@@ -14,7 +14,7 @@
 
 namespace caravan::ps {
 
-inline constexpr uint32_t kLaneFormat = 1;
+inline constexpr uint32_t kLaneFormat = 2;
 
 // "lane-007"
 std::string LaneDirectory(LaneId lane);

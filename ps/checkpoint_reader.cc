@@ -11,6 +11,8 @@
 #include "net/placement.h"
 #include "ps/checkpoint_layout.h"
 #include "ps/first_values.h"
+#include "ps/lane_state.h"
+#include "storage/posix_file_system.h"
 #include "storage/record_key.h"
 #include "storage/rocksdb_adapter.h"
 #include "storage/row_store.h"
@@ -20,7 +22,6 @@ namespace {
 
 using storage::RecordKey;
 using storage::RecordKind;
-using storage::RocksDb;
 
 constexpr uint64_t kReadCacheBytes = 16 << 20;
 
@@ -36,9 +37,10 @@ class LaneReader final : public CheckpointReader {
   absl::Status OpenLanes(const conf::Manifest& manifest) {
     for (const std::string& lane : manifest.lane_directories()) {
       CARAVAN_ASSIGN_OR_RETURN(
-          std::unique_ptr<RocksDb> database,
-          RocksDb::OpenReadOnly(fmt::format("{}/{}", directory_, lane), kReadCacheBytes));
-      lanes_.push_back(std::move(database));
+          std::unique_ptr<storage::RecordStore> records,
+          OpenCheckpointLane(*files_, *stores_, fmt::format("{}/{}", directory_, lane),
+                             kReadCacheBytes));
+      lanes_.push_back(std::move(records));
     }
     return CountRows();
   }
@@ -130,7 +132,9 @@ class LaneReader final : public CheckpointReader {
   uint64_t seed_;
   uint32_t shards_;
   std::vector<uint32_t> shard_lanes_;
-  std::vector<std::unique_ptr<RocksDb>> lanes_;
+  const std::unique_ptr<storage::FileSystem> files_ = storage::MakePosixFileSystem();
+  const std::unique_ptr<storage::RecordStores> stores_ = storage::MakeRocksDbStores();
+  std::vector<std::unique_ptr<storage::RecordStore>> lanes_;
   uint64_t rows_ = 0;
 };
 

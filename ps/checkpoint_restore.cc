@@ -1,5 +1,6 @@
 // Lane: starting from a checkpoint that any number of lanes wrote. Shards move whole: a shard is
 // one range of records in the database of the lane that had it.
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -19,31 +20,42 @@ constexpr uint64_t kReadCacheBytes = 8 << 20;
 
 }  // namespace
 
+// One record, of a shard of this lane: of a checkpoint, or of the lane's own images (`to_hot`).
+absl::Status Lane::RestoreRecord(std::string_view bytes, std::string_view value, bool to_hot) {
+  const std::optional<storage::RecordKey> key = storage::DecodeKey(bytes);
+  if (!key.has_value() || Index(key->shard) >= shards_ || !is_own_[Index(key->shard)]) {
+    return absl::DataLossError(fmt::format("a key of {} bytes is no record's", bytes.size()));
+  }
+  switch (key->kind) {
+    case storage::RecordKind::kShard: {
+      CARAVAN_ASSIGN_OR_RETURN(const uint64_t rows, ParseShardRecord(value));
+      if (to_hot) rows_->CountRows(key->shard, rows);
+      return absl::OkStatus();
+    }
+    case storage::RecordKind::kRow:
+      if (Index(key->table) >= static_cast<uint32_t>(spec_.model().tables_size())) {
+        return absl::DataLossError(fmt::format("a row of table {}", Index(key->table)));
+      }
+      if (to_hot) return rows_->RestoreHotRow(key->table, key->key, value);
+      return rows_->RestoreRow(key->shard, key->table, bytes, value);
+    case storage::RecordKind::kChunk:
+      return dense_.Load(ChunkId{key->number}, value);
+    case storage::RecordKind::kMarks:
+      return marks_.LoadMarks(key->shard, value);
+    case storage::RecordKind::kLedger:
+      return marks_.LoadLedger(key->shard, key->number, value);
+  }
+  return absl::DataLossError("a record of an unknown kind");
+}
+
 absl::Status Lane::RestoreShard(storage::RecordStore& from, ShardId shard) {
   std::optional<uint64_t> expected_rows;
   const auto restore = [&](std::string_view bytes, std::string_view value) -> absl::Status {
-    const std::optional<storage::RecordKey> key = storage::DecodeKey(bytes);
-    if (!key.has_value()) {
-      return absl::DataLossError(fmt::format("a key of {} bytes is no record's", bytes.size()));
+    CARAVAN_RETURN_IF_ERROR(RestoreRecord(bytes, value, /*to_hot=*/false));
+    if (storage::DecodeKey(bytes)->kind == storage::RecordKind::kShard) {
+      CARAVAN_ASSIGN_OR_RETURN(expected_rows, ParseShardRecord(value));
     }
-    switch (key->kind) {
-      case storage::RecordKind::kShard: {
-        CARAVAN_ASSIGN_OR_RETURN(expected_rows, ParseShardRecord(value));
-        return absl::OkStatus();
-      }
-      case storage::RecordKind::kRow:
-        if (Index(key->table) >= static_cast<uint32_t>(spec_.model().tables_size())) {
-          return absl::DataLossError(fmt::format("a row of table {}", Index(key->table)));
-        }
-        return rows_->RestoreRow(shard, key->table, bytes, value);
-      case storage::RecordKind::kChunk:
-        return dense_.Load(ChunkId{key->number}, value);
-      case storage::RecordKind::kMarks:
-        return marks_.LoadMarks(shard, value);
-      case storage::RecordKind::kLedger:
-        return marks_.LoadLedger(shard, key->number, value);
-    }
-    return absl::DataLossError("a record of an unknown kind");
+    return absl::OkStatus();
   };
   absl::Status status =
       from.Scan(storage::ShardBegin(Index(shard)), storage::ShardBegin(Index(shard) + 1), restore);
@@ -71,12 +83,16 @@ absl::Status Lane::RestoreFrom(const std::string& directory, const conf::Manifes
   for (const ShardId shard : marks_.shards()) {
     shards_of_lane[lanes[Index(shard)]].push_back(shard);
   }
+  uint64_t lsn = kFirstLsn;
   for (const auto& [lane, shards] : shards_of_lane) {
     const std::string from =
         fmt::format("{}/{}", directory, manifest.lane_directories(static_cast<int>(lane)));
-    CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::RecordStore> database,
-                             options_.record_stores->OpenReadOnly(from, kReadCacheBytes));
-    for (const ShardId shard : shards) CARAVAN_RETURN_IF_ERROR(RestoreShard(*database, shard));
+    CARAVAN_ASSIGN_OR_RETURN(const LaneState state, ReadLaneState(*options_.file_system, from));
+    CARAVAN_ASSIGN_OR_RETURN(
+        const std::unique_ptr<storage::RecordStore> records,
+        OpenCheckpointLane(*options_.file_system, *options_.record_stores, from, kReadCacheBytes));
+    for (const ShardId shard : shards) CARAVAN_RETURN_IF_ERROR(RestoreShard(*records, shard));
+    lsn = std::max(lsn, state.lsn);
   }
   CARAVAN_RETURN_IF_ERROR(rows_->FinishRestore());
   if (absl::Status status = dense_.CheckComplete(); !status.ok()) {
@@ -85,7 +101,7 @@ absl::Status Lane::RestoreFrom(const std::string& directory, const conf::Manifes
   }
   LOG(INFO) << "lane=" << Index(options_.lane) << " restored rows=" << rows_->rows()
             << " dense_chunks=" << dense_.chunks().size() << " from=" << directory;
-  return absl::OkStatus();
+  return Begin(storage::NextGeneration(lsn));
 }
 
 }  // namespace caravan::ps

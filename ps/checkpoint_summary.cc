@@ -9,6 +9,8 @@
 #include "base/status_macros.h"
 #include "net/manifest_file.h"
 #include "ps/checkpoint_layout.h"
+#include "ps/lane_state.h"
+#include "storage/posix_file_system.h"
 #include "storage/record_key.h"
 #include "storage/rocksdb_adapter.h"
 
@@ -119,16 +121,18 @@ absl::StatusOr<CheckpointSummary> SummariseCheckpoint(const std::string& directo
   if (manifest.shards() == 0) {
     return absl::DataLossError(fmt::format("{}/MANIFEST names no number of shards", directory));
   }
+  const std::unique_ptr<storage::FileSystem> files = storage::MakePosixFileSystem();
+  const std::unique_ptr<storage::RecordStores> stores = storage::MakeRocksDbStores();
   Counter counter(manifest.shards());
   for (const std::string& lane : manifest.lane_directories()) {
     const std::string path = fmt::format("{}/{}", directory, lane);
-    CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::RocksDb> database,
-                             storage::RocksDb::OpenReadOnly(path, kReadCacheBytes));
+    CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<storage::RecordStore> records,
+                             OpenCheckpointLane(*files, *stores, path, kReadCacheBytes));
     const absl::Status status =
-        database->Scan(storage::ShardBegin(0), storage::ShardBegin(manifest.shards()),
-                       [&counter](std::string_view key, std::string_view value) {
-                         return counter.Add(key, value);
-                       });
+        records->Scan(storage::ShardBegin(0), storage::ShardBegin(manifest.shards()),
+                      [&counter](std::string_view key, std::string_view value) {
+                        return counter.Add(key, value);
+                      });
     if (!status.ok()) {
       return absl::Status(status.code(),
                           fmt::format("{}: {}", path, std::string(status.message())));

@@ -12,12 +12,6 @@
 #include "storage/row_store.h"
 
 namespace caravan::ps {
-namespace {
-
-constexpr uint64_t kWriteBytes = 4 << 20;  // to RocksDB at a time
-
-}  // namespace
-
 DenseStore::DenseStore(const conf::RunSpec& spec, const std::vector<bool>& is_own)
     : optimizer_(MakeOptimizer(spec.job().training().optimizer())), gradient_(net::kChunkFloats) {
   const auto shards = static_cast<uint32_t>(is_own.size());
@@ -41,7 +35,7 @@ void DenseStore::Initialise(const conf::RunSpec& spec) {
     const std::span<float> weights = std::span(state.floats).first(n);
     FillChunk(spec.model(), seed, chunks_[i], weights);
     optimizer_->InitialSlots(weights, std::span(state.floats).subspan(n));
-    state.version = 1;
+    state.version = kFirstLsn;
   }
 }
 
@@ -49,7 +43,7 @@ uint64_t DenseStore::resident_bytes() const {
   return floats_ * sizeof(float) * (1 + optimizer_->slots_per_weight());
 }
 
-void DenseStore::Update(size_t i, std::span<const float> gradient, float rate_scale) {
+void DenseStore::Update(size_t i, std::span<const float> gradient, float rate_scale, uint64_t lsn) {
   State& state = states_[i];
   const size_t n = chunks_[i].size;
   const std::span<float> weights = std::span(state.floats).first(n);
@@ -57,25 +51,24 @@ void DenseStore::Update(size_t i, std::span<const float> gradient, float rate_sc
     for (size_t j = 0; j < n; ++j) gradient_[j] = gradient[j] + l2 * weights[j];
     gradient = std::span<const float>(gradient_).first(n);
   }
-  ++state.version;
+  state.version = lsn;
   ++state.steps;
   optimizer_->Update(gradient, rate_scale, state.steps, weights,
                      std::span(state.floats).subspan(n));
 }
 
-absl::Status DenseStore::Save(storage::RecordStore& records) const {
-  storage::RecordBatch batch;
+void DenseStore::SetVersions(uint64_t lsn) {
+  for (State& state : states_) state.version = lsn;
+}
+
+void DenseStore::Save(size_t i, storage::RecordBatch& records) const {
+  const State& state = states_[i];
   std::string value;
-  for (size_t i = 0; i < chunks_.size(); ++i) {
-    const State& state = states_[i];
-    storage::FormatRow(state.version, state.steps, std::as_bytes(std::span(state.floats)), value);
-    batch.Put(storage::EncodeKey({.shard = chunks_[i].shard,
+  storage::FormatRow(state.version, state.steps, std::as_bytes(std::span(state.floats)), value);
+  records.Put(storage::EncodeKey({.shard = chunks_[i].shard,
                                   .kind = storage::RecordKind::kChunk,
                                   .number = Index(chunks_[i].id)}),
               value);
-    if (batch.bytes() > kWriteBytes) CARAVAN_RETURN_IF_ERROR(records.Write(batch));
-  }
-  return records.Write(batch);
 }
 
 absl::Status DenseStore::Load(ChunkId id, std::string_view value) {

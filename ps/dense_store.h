@@ -1,4 +1,4 @@
-// A lane's dense chunks: weights, optimizer slots, step count and version of each.
+// A lane's dense chunks: weights, optimizer slots, step count and LSN of the last update of each.
 #ifndef CARAVAN_PS_DENSE_STORE_H_
 #define CARAVAN_PS_DENSE_STORE_H_
 
@@ -16,6 +16,9 @@
 
 namespace caravan::ps {
 
+// A lane's before its first push. The pushes count on from it, without gaps.
+inline constexpr uint64_t kFirstLsn = 1;
+
 // Owned and called by one lane thread.
 class DenseStore {
  public:
@@ -28,21 +31,24 @@ class DenseStore {
   absl::Status Load(ChunkId id, std::string_view value);
   // After the last Load: DATA_LOSS names a chunk that did not come.
   absl::Status CheckComplete() const;
-  absl::Status Save(storage::RecordStore& records) const;
+  // The record of chunk i.
+  void Save(size_t i, storage::RecordBatch& records) const;
 
   // Ascending by id; index i below counts in it.
   std::span<const net::DenseChunk> chunks() const { return chunks_; }
   // Of all chunks, one after another.
   uint64_t floats() const { return floats_; }
-  // Never 0; rises with each update.
+  // LSN of the last update; never 0.
   uint64_t version(size_t i) const { return states_[i].version; }
+  // Gives all chunks a version that none of their contents had before.
+  void SetVersions(uint64_t lsn);
   std::span<const float> weights(size_t i) const {
     return std::span(states_[i].floats).first(chunks_[i].size);
   }
   uint64_t resident_bytes() const;
 
-  // One update of chunk i. gradient: [size]; L2 is added here where the tensor has it.
-  void Update(size_t i, std::span<const float> gradient, float rate_scale);
+  // Update `lsn` of chunk i. gradient: [size]; L2 is added here where the tensor has it.
+  void Update(size_t i, std::span<const float> gradient, float rate_scale, uint64_t lsn);
 
  private:
   struct State {

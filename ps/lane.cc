@@ -1,6 +1,7 @@
 #include "ps/lane.h"
 
 #include <limits>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
@@ -80,33 +81,22 @@ Lane::Lane(const conf::RunSpec& spec, const Options& options)
   }
 }
 
+Lane::~Lane() = default;
+
 absl::StatusOr<std::unique_ptr<Lane>> Lane::CreateEmpty(const conf::RunSpec& spec,
                                                         const Options& options) {
   CARAVAN_RETURN_IF_ERROR(CheckSpec(spec, options));
   auto lane = std::unique_ptr<Lane>(new Lane(spec, options));
-  const conf::Server& server = spec.job().server();
-  CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> records,
-                           lane->options_.record_stores->Create(
-                               options.data_directory, uint64_t{server.rocksdb_mebibytes()} << 20));
-  storage::RowStore::Options rows{
-      .hot_bytes_max = uint64_t{server.hot_rows_mebibytes()} << 20,
-      .shards = lane->shards_,
-      .tables = {},
-  };
-  for (const conf::TableSpec& table : spec.model().tables()) {
-    rows.tables.push_back(
-        {.weight_floats = table.width(),
-         .slot_floats = table.width() * lane->row_optimizer_->slots_per_weight()});
-  }
-  CARAVAN_ASSIGN_OR_RETURN(lane->rows_,
-                           storage::RowStore::Create(std::move(rows), std::move(records)));
+  CARAVAN_RETURN_IF_ERROR(lane->Lock());
   return lane;
 }
 
 absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(const conf::RunSpec& spec,
                                                    const Options& options) {
   CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane, CreateEmpty(spec, options));
+  CARAVAN_RETURN_IF_ERROR(lane->Clear());
   lane->dense_.Initialise(spec);
+  CARAVAN_RETURN_IF_ERROR(lane->Begin(kFirstLsn));
   return lane;
 }
 
@@ -115,6 +105,7 @@ absl::StatusOr<std::unique_ptr<Lane>> Lane::Restore(const conf::RunSpec& spec,
                                                     const std::string& checkpoint_directory,
                                                     const conf::Manifest& manifest) {
   CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane, CreateEmpty(spec, options));
+  CARAVAN_RETURN_IF_ERROR(lane->Clear());
   CARAVAN_RETURN_IF_ERROR(lane->RestoreFrom(checkpoint_directory, manifest));
   return lane;
 }
@@ -146,7 +137,7 @@ net::Message Lane::Refuse(uint64_t request_id, const absl::Status& status) {
   }
 }
 
-std::optional<net::Message> Lane::Handle(const net::Message& request, uint64_t) {
+std::optional<net::Message> Lane::Handle(const net::Message& request, uint64_t ticket) {
   const absl::StatusOr<net::Header> header = net::ParseHeader(request);
   if (!header.ok()) return Refuse(0, header.status());
   if (header->run_id() != options_.run_id) {
@@ -154,18 +145,16 @@ std::optional<net::Message> Lane::Handle(const net::Message& request, uint64_t) 
                           fmt::format("lane {} serves run {:016x}, not run {:016x}",
                                       Index(options_.lane), options_.run_id, header->run_id()));
   }
-  absl::StatusOr<net::Message> answer = Dispatch(*header, request);
+  if (!failure_.ok()) return Refuse(header->request_id(), failure_);
+  absl::StatusOr<std::optional<net::Message>> answer = Dispatch(*header, request, ticket);
   return answer.ok() ? *std::move(answer) : Refuse(header->request_id(), answer.status());
 }
-
-bool Lane::HasWork() const { return !late_answers_.empty(); }
-
-std::vector<Lane::LateAnswer> Lane::Work() { return std::exchange(late_answers_, {}); }
 
 net::Message Lane::HandleNow(const net::Message& request) {
   constexpr uint64_t kTicket = std::numeric_limits<uint64_t>::max();
   std::optional<net::Message> answer = Handle(request, kTicket);
   while (!answer.has_value()) {
+    if (!HasWork()) std::this_thread::yield();  // it is done beside
     for (LateAnswer& late : Work()) {
       if (late.ticket == kTicket) answer = std::move(late.message);
     }
@@ -173,8 +162,9 @@ net::Message Lane::HandleNow(const net::Message& request) {
   return *std::move(answer);
 }
 
-absl::StatusOr<net::Message> Lane::Dispatch(const net::Header& header,
-                                            const net::Message& request) {
+absl::StatusOr<std::optional<net::Message>> Lane::Dispatch(const net::Header& header,
+                                                           const net::Message& request,
+                                                           uint64_t ticket) {
   const bool is_routed = header.has_pull() || header.has_push() || header.has_mark_query();
   if (is_routed && header.routing_epoch() < routing_epoch_) {
     return absl::AbortedError(fmt::format("routing epoch {} is over, this is epoch {}",
@@ -183,8 +173,10 @@ absl::StatusOr<net::Message> Lane::Dispatch(const net::Header& header,
   switch (header.body_case()) {
     case net::Header::kPull:
       return HandlePull(header, request);
-    case net::Header::kPush:
-      return HandlePush(header, request);
+    case net::Header::kPush: {
+      CARAVAN_ASSIGN_OR_RETURN(net::Message answer, HandlePush(header, request));
+      return Hold(std::move(answer), ticket);
+    }
     case net::Header::kMarkQuery:
       return HandleMarkQuery(header);
     case net::Header::kLedgerQuery:
@@ -192,7 +184,7 @@ absl::StatusOr<net::Message> Lane::Dispatch(const net::Header& header,
     case net::Header::kBlockMarksQuery:
       return HandleBlockMarksQuery(header);
     case net::Header::kSaveCheckpoint:
-      return HandleSaveCheckpoint(header);
+      return HandleSaveCheckpoint(header, ticket);
     default:
       return absl::InvalidArgumentError(
           fmt::format("a lane takes pull, push, mark, ledger and checkpoint requests, not field {} "

@@ -23,10 +23,13 @@
 #include "conf/run_spec.pb.h"
 #include "net/message.h"
 #include "ps/dense_store.h"
+#include "ps/imaging.h"
 #include "ps/key_lists.h"
 #include "ps/marks.h"
 #include "ps/optimizers/optimizer.h"
+#include "ps/push_record.h"
 #include "storage/file_system.h"
+#include "storage/push_log.h"
 #include "storage/record_store.h"
 #include "storage/row_store.h"
 
@@ -49,7 +52,7 @@ class Lane {
     LaneId lane{};
     uint32_t lanes_total = 1;
     uint64_t run_id = 0;
-    std::string data_directory;  // the lane's own: log, images, cold rows
+    std::string data_directory;  // the lane's own: log, images, cold rows; locked while it lives
     // Outlive the lane. Null: the machine's own disk, RocksDB, no side thread, nothing armed.
     storage::FileSystem* file_system = nullptr;
     storage::RecordStores* record_stores = nullptr;
@@ -68,18 +71,28 @@ class Lane {
                                                        const std::string& checkpoint_directory,
                                                        const conf::Manifest& manifest);
 
+  // What a lane of the same run and number has left in its folder when its process was killed, to
+  // the bit (under POWER_LOSS: when its machine was). Errors: NOT_FOUND where nothing is left,
+  // FAILED_PRECONDITION where it is another run's or lane's, is in use, or was not meant to survive
+  // what happened, DATA_LOSS names what is damaged. The folder is as it was then.
+  static absl::StatusOr<std::unique_ptr<Lane>> Recover(const conf::RunSpec& spec,
+                                                       const Options& options);
+  ~Lane();
+
   // The answer; or none yet, and Work hands it out under `ticket`: a checkpoint's, and under
-  // POWER_LOSS a push's. A request that comes again meanwhile gets its answer under the later
-  // ticket alone.
+  // POWER_LOSS a push's.
   std::optional<net::Message> Handle(const net::Message& request, uint64_t ticket);
   struct LateAnswer {
     uint64_t ticket = 0;
     net::Message message;
   };
-  // To be called between requests, once all that are waiting were handled, while HasWork: syncs
-  // what is to be acknowledged and does a slice (at most about a millisecond) of what is under way.
+  // To be called between requests: while HasWork, and now and then. Syncs what is to be
+  // acknowledged and does a slice (at most about a millisecond) of what is under way.
   std::vector<LateAnswer> Work();
   bool HasWork() const;
+  // Why the lane must end, once it must: it does not know any more what its disk has. OK until
+  // then.
+  const absl::Status& failure() const { return failure_; }
   // Handle, then Work until the answer is there: for a caller that has nothing else to do.
   net::Message HandleNow(const net::Message& request);
 
@@ -95,7 +108,10 @@ class Lane {
                                                            const Options& options);
 
   // lane.cc
-  absl::StatusOr<net::Message> Dispatch(const net::Header& header, const net::Message& request);
+  storage::PushLogOptions LogOptions() const;
+  absl::StatusOr<std::optional<net::Message>> Dispatch(const net::Header& header,
+                                                       const net::Message& request,
+                                                       uint64_t ticket);
   net::Message Refuse(uint64_t request_id, const absl::Status& status);
   absl::StatusOr<net::Message> HandleMarkQuery(const net::Header& header);
   absl::StatusOr<net::Message> HandleLedgerQuery(const net::Header& header);
@@ -115,6 +131,9 @@ class Lane {
   net::Frame ReadChunks(const net::Pull& pull, net::PullReply& reply) const;
 
   // push.cc
+  std::optional<net::Message> Hold(net::Message answer, uint64_t ticket);
+  absl::Status LogPush(const PushRecord& record);
+  void Apply(const PushRecord& record, uint64_t lsn);
   struct Gradients {
     std::span<const float> rows;
     std::span<const float> dense;
@@ -123,21 +142,37 @@ class Lane {
   absl::StatusOr<Batch> CheckTag(const net::Push& push) const;
   absl::StatusOr<Gradients> CheckGradients(const Batch& batch, const KeyList& list,
                                            const net::Message& request);
-  absl::Status AcquireRows(const KeyList& list);
-  void UpdateRows(const KeyList& list, std::span<const float> gradients, float rate_scale,
-                  const std::vector<bool>& shard_needs);
-  void UpdateChunks(std::span<const float> gradients, float rate_scale,
-                    const std::vector<bool>& shard_needs);
+  absl::Status AcquireRows(std::span<const KeyList::Span> spans, std::span<const uint64_t> keys);
+  void UpdateRows(const PushRecord& record, uint64_t lsn, const std::vector<bool>& shard_needs);
+  void UpdateChunks(const PushRecord& record, uint64_t lsn, const std::vector<bool>& shard_needs);
 
-  // checkpoint_save.cc
-  absl::StatusOr<net::Message> HandleSaveCheckpoint(const net::Header& header);
+  // lane_work.cc: checkpoints, the log's length, held answers
+  std::optional<net::Message> HandleSaveCheckpoint(const net::Header& header, uint64_t ticket);
   absl::Status CheckCheckpointDirectory(const std::string& directory) const;
-  absl::Status WriteState(const std::string& lane_directory);
-  absl::Status SaveShards();
+  net::Message MakeSaved(uint64_t request_id) const;
+  void BeginImage(std::string checkpoint);
+  void FinishImage(const Imaging::Result& result);
+  void BoundLog();
+  void ReleaseHeld();
 
   // checkpoint_restore.cc
   absl::Status RestoreFrom(const std::string& directory, const conf::Manifest& manifest);
   absl::Status RestoreShard(storage::RecordStore& from, ShardId shard);
+  absl::Status RestoreRecord(std::string_view key, std::string_view value, bool to_hot);
+
+  // lane_recovery.cc
+  absl::Status Lock();
+  absl::Status Clear();
+  absl::Status OpenRows(std::unique_ptr<storage::RecordStore> records);
+  absl::Status Begin(uint64_t lsn);
+  absl::Status BeginFrom(LaneState state, uint64_t lsn, uint64_t log_number);
+  absl::Status CheckState(const LaneState& state, bool power_was_lost) const;
+  absl::Status RecoverFrom(const LaneState& state, bool power_was_lost);
+  absl::Status LoadImages(const LaneState& state);
+  using Record = std::pair<std::string_view, std::string_view>;
+  absl::Status LoadRows(std::span<const Record> rows);
+  absl::Status Replay(const storage::FileRecord& record);
+  Imaging::Parts ImagingParts();
 
   uint32_t ShardOf(TableId table, uint64_t key) const;
 
@@ -155,11 +190,28 @@ class Lane {
   DenseStore dense_;
   Marks marks_;
   KeyLists key_lists_;
+  std::unique_ptr<storage::FileLock> lock_;
+  std::unique_ptr<Imaging> imaging_;
+  std::unique_ptr<storage::PushLog> log_;  // null under CHECKPOINT
+  uint64_t lsn_ = kFirstLsn;               // of the last push applied
+  uint64_t log_bytes_ = 0;                 // appended since the last image began
+  uint64_t image_log_bytes_ = 0;           // before it, since the one before
+  uint64_t log_bytes_retry_ = 0;           // an image that failed is tried again beyond it
+  absl::Status failure_;
+  std::vector<LateAnswer> held_;  // until the log is synced
   std::vector<LateAnswer> late_answers_;
-  LaneCounters counters_;
+  // The checkpoint under way or asked for, and who waits for it.
+  struct Waiter {
+    uint64_t ticket = 0;
+    uint64_t request_id = 0;
+  };
+  std::string saving_directory_;  // empty: none
+  bool is_saving_ = false;        // the image under way is for it
+  std::vector<Waiter> waiters_;
   // The last checkpoint's answer, for a request that comes twice.
   std::string saved_directory_;
   net::SaveCheckpointReply saved_;
+  LaneCounters counters_;
   // Kept between requests for their memory.
   KeyList no_keys_;
   std::vector<storage::HotRow*> acquired_;

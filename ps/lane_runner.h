@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "base/bounded_queue.h"
+#include "base/side_thread.h"
 #include "net/socket.h"
 #include "ps/lane.h"
 
@@ -35,6 +36,9 @@ class LaneRunner {
   // Not to be undone; the destructor waits for it.
   void Stop() { stopping_ = true; }
 
+  // For the lane's slow work: Lane::Options::side. Outlives the lane.
+  SideThread* side() { return &side_; }
+
   const std::string& endpoint() const { return endpoint_; }
   bool is_ready() const { return ready_; }
   uint64_t resident_bytes() const { return resident_bytes_; }
@@ -46,8 +50,12 @@ class LaneRunner {
   explicit LaneRunner(std::unique_ptr<net::RouterSocket> router);
   void Serve();
   absl::Status ServeRequests();
+  class Served;
+  absl::StatusOr<std::unique_ptr<Lane>> AwaitLane();
+  absl::Status ServeAvailable(Served& served);
   void Fail(const absl::Status& status);
 
+  SideThread side_;                            // first: it outlives the lane
   std::unique_ptr<net::RouterSocket> router_;  // the serving thread's
   const std::string endpoint_;
   BoundedQueue<std::unique_ptr<Lane>> built_{1};

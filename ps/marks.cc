@@ -78,7 +78,7 @@ void Marks::Apply(const Batch& batch, const Decision& decision) {
   samples.resize(shards_.size());
   BlockMarks& marks = blocks_[batch.block];
   if (decision.needed.empty()) {
-    marks.common = batch.batch + 1;
+    marks = {.common = batch.batch + 1, .own = {}};
     for (uint64_t& count : samples) count += batch.samples;
     return;
   }

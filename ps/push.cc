@@ -91,10 +91,11 @@ absl::StatusOr<Lane::Gradients> Lane::CheckGradients(const Batch& batch, const K
   return gradients;
 }
 
-absl::Status Lane::AcquireRows(const KeyList& list) {
+absl::Status Lane::AcquireRows(std::span<const KeyList::Span> spans,
+                               std::span<const uint64_t> keys) {
   rows_->BeginBatch();
-  acquired_.assign(list.keys.size(), nullptr);
-  for (const KeyList::Span& span : list.spans) {
+  acquired_.assign(keys.size(), nullptr);
+  for (const KeyList::Span& span : spans) {
     const conf::TableSpec& table = spec_.model().tables(static_cast<int>(Index(span.table)));
     const InitialDistribution distribution = DistributionOf(table.initializer());
     const auto initial = [&](uint64_t key, std::span<float> floats) {
@@ -102,17 +103,18 @@ absl::Status Lane::AcquireRows(const KeyList& list) {
       InitialRow(distribution, seed_, Index(span.table), key, weights);
       row_optimizer_->InitialSlots(weights, floats.subspan(table.width()));
     };
-    CARAVAN_RETURN_IF_ERROR(
-        rows_->Acquire(span.table, std::span(list.keys).subspan(span.first, span.count), initial,
-                       std::span(acquired_).subspan(span.first, span.count)));
+    CARAVAN_RETURN_IF_ERROR(rows_->Acquire(span.table, keys.subspan(span.first, span.count),
+                                           initial,
+                                           std::span(acquired_).subspan(span.first, span.count)));
   }
   return absl::OkStatus();
 }
 
-// shard_needs: by ShardId; empty: all do.
-void Lane::UpdateRows(const KeyList& list, std::span<const float> gradients, float rate_scale,
+// shard_needs: by ShardId; empty: all do. A row that has the push already is left as it is.
+void Lane::UpdateRows(const PushRecord& record, uint64_t lsn,
                       const std::vector<bool>& shard_needs) {
-  for (const KeyList::Span& span : list.spans) {
+  std::span<const float> gradients = record.rows;
+  for (const KeyList::Span& span : record.spans) {
     const size_t width = spec_.model().tables(static_cast<int>(Index(span.table))).width();
     const size_t slot_floats = width * row_optimizer_->slots_per_weight();
     const size_t end = span.first + span.count;
@@ -120,26 +122,70 @@ void Lane::UpdateRows(const KeyList& list, std::span<const float> gradients, flo
       if (i + kRowsAhead < end) PrefetchRow(acquired_[i + kRowsAhead], width + slot_floats);
       const std::span<const float> gradient = gradients.first(width);
       gradients = gradients.subspan(width);
-      if (!shard_needs.empty() && !shard_needs[ShardOf(span.table, list.keys[i])]) continue;
+      if (!shard_needs.empty() && !shard_needs[ShardOf(span.table, record.keys[i])]) continue;
       storage::HotRow* row = acquired_[i];
-      ++row->version;
+      if (row->version >= lsn) continue;
+      row->version = lsn;
       ++row->steps;
       row->dirty = true;
-      row_optimizer_->Update(gradient, rate_scale, row->steps, std::span(row->floats(), width),
+      row_optimizer_->Update(gradient, record.rate_scale, row->steps,
+                             std::span(row->floats(), width),
                              std::span(row->floats() + width, slot_floats));
     }
   }
 }
 
-void Lane::UpdateChunks(std::span<const float> gradients, float rate_scale,
+void Lane::UpdateChunks(const PushRecord& record, uint64_t lsn,
                         const std::vector<bool>& shard_needs) {
+  std::span<const float> gradients = record.dense;
   for (size_t i = 0; i < dense_.chunks().size(); ++i) {
     const net::DenseChunk& chunk = dense_.chunks()[i];
     const std::span<const float> gradient = gradients.first(chunk.size);
     gradients = gradients.subspan(chunk.size);
     if (!shard_needs.empty() && !shard_needs[Index(chunk.shard)]) continue;
-    dense_.Update(i, gradient, rate_scale);
+    if (dense_.version(i) < lsn) dense_.Update(i, gradient, record.rate_scale, lsn);
   }
+}
+
+absl::Status Lane::LogPush(const PushRecord& record) {
+  Pass(options_.kill_points, KillPoint::kBeforeAppend);
+  if (log_ != nullptr) {
+    const PushRecordParts parts(record);
+    CARAVAN_RETURN_IF_ERROR(log_->Append(lsn_ + 1, parts.parts()));
+    for (const storage::Bytes part : parts.parts()) log_bytes_ += part.size();
+  }
+  Pass(options_.kill_points, KillPoint::kAfterAppend);
+  return absl::OkStatus();
+}
+
+// Cannot fail: every row is in acquired_.
+void Lane::Apply(const PushRecord& record, uint64_t lsn) {
+  Pass(options_.kill_points, KillPoint::kBeforeApply);
+  std::vector<bool> shard_needs;
+  if (!record.needed.empty()) {
+    shard_needs.resize(shards_);
+    for (size_t i = 0; i < record.needed.size(); ++i) {
+      shard_needs[Index(marks_.shards()[i])] = record.needed[i];
+    }
+  }
+  if (imaging_ != nullptr) {
+    for (const KeyList::Span& span : record.spans) {
+      imaging_->KeepRows(span.table, std::span(acquired_).subspan(span.first, span.count));
+    }
+    imaging_->KeepChunks();
+  }
+  UpdateRows(record, lsn, shard_needs);
+  UpdateChunks(record, lsn, shard_needs);
+  marks_.Apply(record.batch,
+               {.verdict = Marks::Verdict::kApply, .expected = 0, .needed = record.needed});
+  lsn_ = lsn;
+}
+
+// Under POWER_LOSS an answer waits until what it acknowledges is synced.
+std::optional<net::Message> Lane::Hold(net::Message answer, uint64_t ticket) {
+  if (log_ == nullptr || !LogOptions().is_synced || log_->synced_lsn() >= lsn_) return answer;
+  held_.push_back({.ticket = ticket, .message = std::move(answer)});
+  return std::nullopt;
 }
 
 absl::StatusOr<net::Message> Lane::HandlePush(const net::Header& header,
@@ -161,18 +207,25 @@ absl::StatusOr<net::Message> Lane::HandlePush(const net::Header& header,
   CARAVAN_ASSIGN_OR_RETURN(const KeyList* list,
                            ResolveKeys(header, push.spans(), push.keys_signature(), request));
   CARAVAN_ASSIGN_OR_RETURN(const Gradients gradients, CheckGradients(batch, *list, request));
-  CARAVAN_RETURN_IF_ERROR(AcquireRows(*list));
-
-  std::vector<bool> shard_needs;
-  if (!decision.needed.empty()) {
-    shard_needs.resize(shards_);
-    for (size_t i = 0; i < decision.needed.size(); ++i) {
-      shard_needs[Index(marks_.shards()[i])] = decision.needed[i];
-    }
+  PushRecord record{.batch = batch,
+                    .rate_scale = push.learning_rate_scale(),
+                    .made_rows = {},
+                    .needed = decision.needed,
+                    .spans = list->spans,
+                    .keys = list->keys,
+                    .rows = gradients.rows,
+                    .dense = gradients.dense};
+  absl::Status status = AcquireRows(record.spans, record.keys);
+  if (status.ok()) {
+    record.made_rows = rows_->MadeRows();
+    status = LogPush(record);
   }
-  UpdateRows(*list, gradients.rows, push.learning_rate_scale(), shard_needs);
-  UpdateChunks(gradients.dense, push.learning_rate_scale(), shard_needs);
-  marks_.Apply(batch, decision);
+  if (!status.ok()) {
+    rows_->ForgetMadeRows();
+    return status;
+  }
+  Apply(record, lsn_ + 1);
+  BoundLog();
   ++counters_.pushes_applied;
   counters_.keys_pushed += list->keys.size();
   reply.mutable_push()->set_outcome(net::PushReply::APPLIED);

@@ -16,6 +16,7 @@
 #include "net/manifest_file.h"
 #include "net/request_client.h"
 #include "net/socket.h"
+#include "ps/lane_building.h"
 #include "ps/lane_runner.h"
 #include "ps/state_folder.h"
 
@@ -177,6 +178,7 @@ class Server {
           .lanes_total = welcome_.lanes_total(),
           .run_id = spec_.run_id(),
           .data_directory = fmt::format("{}/lane-{:03}", folder_->path(), number),
+          .side = lanes_[i]->side(),
           .kill_points = options_.kill_points};
       lanes_[i]->Build([this, options] { return BuildLane(options); });
     }
@@ -186,12 +188,12 @@ class Server {
   // On a thread of the lane's. The first lane verifies the checkpoint's files for all, while
   // heartbeats go on.
   absl::StatusOr<std::unique_ptr<Lane>> BuildLane(const Lane::Options& options) {
-    CARAVAN_RETURN_IF_ERROR(CreateDirectories(options.data_directory));
-    state_lost_ = true;
     const std::string& restore = welcome_.restore_directory();
-    if (restore.empty()) return Lane::Create(spec_, options);
-    CARAVAN_ASSIGN_OR_RETURN(const conf::Manifest manifest, VerifiedManifest(restore));
-    return Lane::Restore(spec_, options, restore, manifest);
+    CARAVAN_ASSIGN_OR_RETURN(BuiltLane built,
+                             ps::BuildLane(spec_, options, welcome_.keep_state(), restore,
+                                           [&] { return VerifiedManifest(restore); }));
+    if (built.state_lost) state_lost_ = true;
+    return std::move(built.lane);
   }
 
   // Once all lanes serve: from then on their state is what they acknowledge.

@@ -18,13 +18,14 @@ namespace caravan::storage {
 // A row in its slot; its floats (weights, then optimizer slots) lie right behind it.
 struct HotRow {
   uint64_t key;
-  uint64_t version;     // updates so far
+  uint64_t version;     // LSN of the last update; 0: none yet
   uint32_t steps;       // the optimizer's step count
   uint32_t last_batch;  // RowStore's number of the batch that holds it in place
   bool used;
-  bool dirty;       // newer than RocksDB
+  bool dirty;       // newer than the cold store
   bool referenced;  // since the clock's hand last came by
-  uint8_t reserved[5];
+  uint8_t reserved;
+  uint32_t image;  // the last that it was saved to
 
   float* floats() { return reinterpret_cast<float*>(this + 1); }
   const float* floats() const { return reinterpret_cast<const float*>(this + 1); }
@@ -62,11 +63,11 @@ class HotTable {
   HotRow* AdvanceHand();
   uint64_t slots() const { return slots_; }
 
-  template <typename Visit>
-  void ForEach(Visit visit) {
-    for (uint64_t slot = 0; slot < used_slots_; ++slot) {
-      if (HotRow* row = RowAt(slot); row->used) visit(row);
-    }
+  // Slots ever given out, and the row in one of them; null where it is empty.
+  uint64_t used_slots() const { return used_slots_; }
+  HotRow* RowIn(uint64_t slot) const {
+    HotRow* row = RowAt(slot);
+    return row->used ? row : nullptr;
   }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <immintrin.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kWordBytes = 8;  // of an append, that are stored last
 
 absl::Status PathError(int error, std::string_view what, const std::string& path) {
   const std::string text = fmt::format("cannot {} {}", what, path);
@@ -36,6 +38,23 @@ absl::Status PathError(int error, std::string_view what, const std::string& path
 absl::Status PathError(const std::error_code& error, std::string_view what,
                        const std::string& path) {
   return error ? PathError(error.value(), what, path) : absl::OkStatus();
+}
+
+// Copies past the caches: nobody reads a log soon, and what is applied next should stay in them.
+void CopyPastCaches(std::byte* to, Bytes from) {
+#ifdef __AVX2__
+  constexpr size_t kVector = 32;
+  const size_t head = std::min(-reinterpret_cast<uintptr_t>(to) % kVector, from.size());
+  std::memcpy(to, from.data(), head);
+  to += head;
+  from = from.subspan(head);
+  for (; from.size() >= kVector; to += kVector, from = from.subspan(kVector)) {
+    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from.data()));
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(to), bytes);
+  }
+  _mm_sfence();
+#endif
+  if (!from.empty()) std::memcpy(to, from.data(), from.size());
 }
 
 class MappedFile final : public AppendFile {
@@ -52,22 +71,13 @@ class MappedFile final : public AppendFile {
       return absl::ResourceExhaustedError(
           fmt::format("{} has room for {} bytes, not for {}", path_, capacity_ - size_, bytes));
     }
-    const uint64_t end = size_ + bytes;
-    if (end + 8 <= capacity_) std::memset(data_ + end, 0, 8);
-    std::byte* out = data_ + size_ + 8;
-    Bytes first = parts[0].subspan(8);
-    std::memcpy(out, first.data(), first.size());
-    out += first.size();
-    for (const Bytes part : parts.subspan(1)) {
-      if (part.empty()) continue;
-      std::memcpy(out, part.data(), part.size());
-      out += part.size();
+    // A page that is not in memory is cheaper to write than to fault in.
+    if (!was_filled_) {
+      CARAVAN_RETURN_IF_ERROR(Write(parts));
+    } else {
+      Copy(parts, bytes);
     }
-    uint64_t word = 0;
-    std::memcpy(&word, parts[0].data(), sizeof(word));
-    std::atomic_ref<uint64_t>(*reinterpret_cast<uint64_t*>(data_ + size_))
-        .store(word, std::memory_order_release);
-    size_ = end;
+    size_ += bytes;
     return absl::OkStatus();
   }
 
@@ -91,6 +101,7 @@ class MappedFile final : public AppendFile {
     CHECK(!is_sealed_) << path_;
     std::atomic_ref<uint64_t>(*reinterpret_cast<uint64_t*>(data_))
         .store(0, std::memory_order_release);
+    was_filled_ = was_filled_ || size_ + kPageBytes > capacity_ / 2;
     size_ = 0;
     synced_ = 0;
   }
@@ -99,12 +110,51 @@ class MappedFile final : public AppendFile {
   uint64_t capacity() const override { return is_sealed_ ? size_ : capacity_; }
 
  private:
+  void Copy(std::span<const Bytes> parts, uint64_t bytes) {
+    const uint64_t end = size_ + bytes;
+    if (end + kWordBytes <= capacity_) std::memset(data_ + end, 0, kWordBytes);
+    std::byte* out = data_ + size_ + kWordBytes;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const Bytes part = i == 0 ? parts[0].subspan(kWordBytes) : parts[i];
+      if (!part.empty()) CopyPastCaches(out, part);
+      out += part.size();
+    }
+    uint64_t word = 0;
+    std::memcpy(&word, parts[0].data(), sizeof(word));
+    std::atomic_ref<uint64_t>(*reinterpret_cast<uint64_t*>(data_ + size_))
+        .store(word, std::memory_order_release);
+  }
+
+  // The same into a file that is still zero behind size_.
+  absl::Status Write(std::span<const Bytes> parts) {
+    uint64_t offset = size_ + kWordBytes;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const Bytes part = i == 0 ? parts[0].subspan(kWordBytes) : parts[i];
+      CARAVAN_RETURN_IF_ERROR(WriteAt(part, offset));
+      offset += part.size();
+    }
+    return WriteAt(parts[0].first(kWordBytes), size_);
+  }
+
+  absl::Status WriteAt(Bytes bytes, uint64_t offset) {
+    while (!bytes.empty()) {
+      const ssize_t written =
+          pwrite(file_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return PathError(errno, "write", path_);
+      bytes = bytes.subspan(static_cast<size_t>(written));
+      offset += static_cast<uint64_t>(written);
+    }
+    return absl::OkStatus();
+  }
+
   const std::string path_;  // when it was made
   FileDescriptor file_;
   std::byte* data_;
   const uint64_t capacity_;
   uint64_t size_ = 0;
   uint64_t synced_ = 0;
+  bool was_filled_ = false;  // its pages are in memory
   bool is_sealed_ = false;
 };
 

@@ -119,6 +119,7 @@ absl::StatusOr<uint64_t> RowStore::Evict(TableId table, uint64_t wanted) {
   HotTable& hot = hot_[Index(table)];
   std::vector<HotRow*> victims;
   RecordBatch batch;
+  uint64_t lsn = 0;
   // Twice around clears every second chance once; what is left then is held by this batch.
   for (uint64_t turns = 2 * hot.slots(); turns > 0 && victims.size() < wanted; --turns) {
     HotRow* row = hot.AdvanceHand();
@@ -129,9 +130,12 @@ absl::StatusOr<uint64_t> RowStore::Evict(TableId table, uint64_t wanted) {
     }
     row->last_batch = batch_;  // not a victim twice
     victims.push_back(row);
-    if (row->dirty) PutRow(table, *row, batch);
+    KeepRow(table, *row);
+    if (!row->dirty) continue;
+    PutRow(table, *row, batch);
+    lsn = std::max(lsn, row->version);
   }
-  const absl::Status written = batch.records() > 0 ? records_->Write(batch) : absl::OkStatus();
+  const absl::Status written = batch.records() > 0 ? WriteCold(batch, lsn) : absl::OkStatus();
   for (HotRow* row : victims) {
     if (written.ok()) {
       hot.Erase(row);
@@ -142,6 +146,11 @@ absl::StatusOr<uint64_t> RowStore::Evict(TableId table, uint64_t wanted) {
   CARAVAN_RETURN_IF_ERROR(written);
   evictions_ += victims.size();
   return victims.size();
+}
+
+absl::Status RowStore::WriteCold(RecordBatch& batch, uint64_t lsn) {
+  if (options_.before_write) CARAVAN_RETURN_IF_ERROR(options_.before_write(lsn));
+  return records_->Write(batch);
 }
 
 absl::Status RowStore::MakeRoom(TableId table, uint64_t slots) {
@@ -265,8 +274,8 @@ absl::Status RowStore::Acquire(TableId table, std::span<const uint64_t> keys, In
       CARAVAN_ASSIGN_OR_RETURN(row, hot.Insert(missing_keys_[i]));
       initial(row->key, std::span(row->floats(), hot.row_floats()));
       row->dirty = true;
-      ++rows_;
-      ++shard_rows_[ShardOf(table, row->key)];
+      made_.emplace_back(table, row);
+      if (is_counting_) CountRows(ShardId{ShardOf(table, row->key)}, 1);
     }
     row->last_batch = batch_;
     row->referenced = true;
@@ -274,28 +283,38 @@ absl::Status RowStore::Acquire(TableId table, std::span<const uint64_t> keys, In
   return absl::OkStatus();
 }
 
-absl::Status RowStore::Flush() {
-  for (uint32_t table = 0; table < hot_.size(); ++table) {
-    RecordBatch batch;
-    std::vector<HotRow*> written;
-    absl::Status status;
-    const auto write = [&] {
-      if (!status.ok() || written.empty()) return;
-      status = records_->Write(batch);
-      if (!status.ok()) return;
-      for (HotRow* row : written) row->dirty = false;
-      written.clear();
-    };
-    hot_[table].ForEach([&](HotRow* row) {
-      if (!row->dirty || !status.ok()) return;
-      PutRow(TableId{table}, *row, batch);
-      written.push_back(row);
-      if (batch.bytes() > kBatchBytesMax) write();
-    });
-    write();
-    CARAVAN_RETURN_IF_ERROR(status);
+std::vector<std::pair<ShardId, uint32_t>> RowStore::MadeRows() const {
+  std::vector<std::pair<ShardId, uint32_t>> made;
+  for (const auto& [table, row] : made_) {
+    made.emplace_back(ShardId{ShardOf(table, row->key)}, 1);
   }
-  return absl::OkStatus();
+  std::sort(made.begin(), made.end());
+  size_t used = 0;
+  for (size_t i = 0; i < made.size(); ++i) {
+    if (used > 0 && made[used - 1].first == made[i].first) {
+      ++made[used - 1].second;
+    } else {
+      made[used++] = made[i];
+    }
+  }
+  made.resize(used);
+  return made;
+}
+
+void RowStore::ForgetMadeRows() {
+  for (const auto& [table, row] : made_) {
+    if (is_counting_) {
+      --rows_;
+      --shard_rows_[ShardOf(table, row->key)];
+    }
+    hot_[Index(table)].Erase(row);
+  }
+  made_.clear();
+}
+
+void RowStore::CountRows(ShardId shard, uint64_t made) {
+  rows_ += made;
+  shard_rows_[Index(shard)] += made;
 }
 
 absl::Status RowStore::RestoreRow(ShardId shard, TableId table, std::string_view record,
@@ -309,6 +328,17 @@ absl::Status RowStore::RestoreRow(ShardId shard, TableId table, std::string_view
 
 absl::Status RowStore::FinishRestore() {
   return restored_.records() > 0 ? records_->Write(restored_) : absl::OkStatus();
+}
+
+absl::Status RowStore::RestoreHotRow(TableId table, uint64_t key, std::string_view value) {
+  const absl::StatusOr<RowRecord> record = ParseRow(value, Floats(table));
+  CARAVAN_RETURN_IF_ERROR(record.status());
+  BeginBatch();
+  CARAVAN_RETURN_IF_ERROR(MakeRoom(table, 1));
+  CARAVAN_ASSIGN_OR_RETURN(HotRow * row, hot_[Index(table)].Insert(key));
+  FillRow(*record, *row);
+  row->dirty = true;
+  return absl::OkStatus();
 }
 
 }  // namespace caravan::storage

@@ -1,13 +1,16 @@
-// A lane's rows: hot ones in memory, all of them behind in RocksDB. A row that is evicted or
-// checkpointed reaches RocksDB then, never sooner; hot rows never wait for it.
+// A lane's rows: hot ones in memory, cold ones in a store of records. A row reaches the store when
+// it is evicted, never sooner; hot rows never wait for it. Images hold what the store does not: the
+// rows that changed since the image before, as they were at one LSN.
 #ifndef CARAVAN_STORAGE_ROW_STORE_H_
 #define CARAVAN_STORAGE_ROW_STORE_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -15,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "storage/hot_table.h"
+#include "storage/image.h"
 #include "storage/record_store.h"
 
 namespace caravan::storage {
@@ -24,9 +28,9 @@ struct RowTable {
   uint32_t slot_floats = 0;  // the optimizer's, behind the weights
 };
 
-// A row as it lies in RocksDB: [version u64][steps u32][floats], little-endian.
+// A row's record: [version u64][steps u32][floats], little-endian.
 struct RowRecord {
-  uint64_t version = 0;
+  uint64_t version = 0;  // LSN of its last update
   uint32_t steps = 0;
   std::span<const std::byte> floats;  // not aligned
 };
@@ -45,6 +49,9 @@ class RowStore {
     uint64_t hot_bytes_max = 0;
     uint32_t shards = 0;
     std::vector<RowTable> tables;  // by TableId
+    // Called before rows whose last update is `lsn` or earlier reach the cold store; null: nobody
+    // asks.
+    std::function<absl::Status(uint64_t lsn)> before_write = nullptr;
   };
   // Fills the floats of a new row: weights and slots, or (in Read) the weights alone.
   using Initial = absl::FunctionRef<void(uint64_t key, std::span<float> floats)>;
@@ -59,20 +66,46 @@ class RowStore {
                     std::span<float> weights);
 
   // From here on the rows of the last batch may be evicted.
-  void BeginBatch() { ++batch_; }
+  void BeginBatch() {
+    ++batch_;
+    made_.clear();
+  }
   // Brings the rows of `keys` (ascending) into memory, making those that are missing; they stay
   // until BeginBatch. After a change the caller sets `dirty`. RESOURCE_EXHAUSTED where a batch's
   // rows are more than the budget holds.
   absl::Status Acquire(TableId table, std::span<const uint64_t> keys, Initial initial,
                        std::span<HotRow*> rows);
 
-  // Every dirty row to RocksDB.
-  absl::Status Flush();
-  // A row from a checkpoint, as it lay there; not in the store yet. `record` is its key in RocksDB.
-  // Reaches RocksDB at the latest at FinishRestore.
+  // Rows that Acquire has made since BeginBatch, by shard.
+  std::vector<std::pair<ShardId, uint32_t>> MadeRows() const;
+  // Takes back the rows that Acquire has made since BeginBatch; none of them was changed.
+  void ForgetMadeRows();
+
+  // A row from a checkpoint, as it lay there; not in the store yet. `record` is its key. Reaches
+  // the cold store at the latest at FinishRestore.
   absl::Status RestoreRow(ShardId shard, TableId table, std::string_view record,
                           std::string_view value);
   absl::Status FinishRestore();
+  // A row as an image has it, which is not hot yet; whatever the cold store has of it is older, or
+  // is to be made again.
+  absl::Status RestoreHotRow(TableId table, uint64_t key, std::string_view value);
+  // From here on rows are counted by CountRows alone, until `is_counting` again: for a recovery,
+  // which can't see whether a row was there already.
+  void SetCounting(bool is_counting) { is_counting_ = is_counting; }
+  void CountRows(ShardId shard, uint64_t made);
+
+  // ---- images ----
+  // Begins one of the rows as they are, those left out that have not changed since LSN `after` (the
+  // images before hold them) or lie in the cold store as they are. Each goes to `image` before it
+  // changes or leaves, at the latest in SweepImage. `lsn`: of the last update.
+  void BeginImage(uint32_t number, uint64_t after, uint64_t lsn, ImageWriter* image);
+  // Looks at rows until about `bytes_max` were saved or passed over; true: it has seen all.
+  bool SweepImage(uint64_t bytes_max);
+  // To be called for rows that are about to change.
+  void KeepForImage(TableId table, std::span<HotRow* const> rows);
+  void EndImage() { image_ = {}; }
+  // Of the rows that a whole image would hold, about.
+  uint64_t image_bytes_max() const;
 
   uint64_t rows() const { return rows_; }
   uint64_t rows(ShardId shard) const { return shard_rows_[Index(shard)]; }
@@ -85,8 +118,10 @@ class RowStore {
   RowStore(Options options, std::unique_ptr<RecordStore> records);
   uint32_t Floats(TableId table) const;
   uint32_t ShardOf(TableId table, uint64_t key) const;
-  bool HasColdRows() const { return rows_ > hot_rows(); }
+  bool HasColdRows() const { return !is_counting_ || rows_ > hot_rows(); }
   uint64_t GrowthSlots(const HotTable& table) const;
+  void KeepRow(TableId table, HotRow& row);
+  absl::Status WriteCold(RecordBatch& batch, uint64_t lsn);
   absl::Status MakeRoom(TableId table, uint64_t slots);
   absl::StatusOr<uint64_t> Evict(TableId table, uint64_t wanted);
   absl::Status ReadCold(TableId table, std::span<const uint64_t> keys,
@@ -102,6 +137,16 @@ class RowStore {
   std::vector<uint64_t> shard_rows_;
   uint64_t evictions_ = 0;
   uint32_t batch_ = 1;
+  bool is_counting_ = true;
+  std::vector<std::pair<TableId, HotRow*>> made_;  // since BeginBatch
+  struct {
+    ImageWriter* writer = nullptr;  // null: none is under way
+    uint32_t number = 0;
+    uint64_t after = 0;
+    uint64_t lsn = 0;
+    size_t table = 0;  // the sweep's place
+    uint64_t slot = 0;
+  } image_;
   RecordBatch restored_;
   // Kept between calls for their memory.
   std::vector<HotRow*> found_;

@@ -9,6 +9,9 @@
 #include "conf/fingerprint.h"
 #include "net/manifest_file.h"
 #include "net/placement.h"
+#include "ps/lane_state.h"
+#include "storage/posix_file_system.h"
+#include "storage/record_key.h"
 #include "storage/rocksdb_adapter.h"
 
 namespace caravan::ps {
@@ -42,6 +45,7 @@ conf::RunSpec SmallSpec() {
   job.mutable_training()->mutable_sparse_optimizer()->mutable_adagrad();
   job.mutable_server()->set_hot_rows_mebibytes(1);
   job.mutable_server()->set_rocksdb_mebibytes(4);
+  job.mutable_server()->set_log_mebibytes(1);
   for (const uint32_t width : {4U, 3U}) {
     conf::TableSpec& table = *spec.mutable_model()->add_tables();
     table.set_name(fmt::format("table_{}", width));
@@ -109,6 +113,10 @@ Lanes::Lanes(const TestFolder& folder, const conf::RunSpec& spec, uint32_t lanes
     EXPECT_TRUE(lane.ok()) << lane.status();
     lanes_.push_back(*std::move(lane));
   }
+}
+
+Lanes::Lanes(const conf::RunSpec& spec, std::unique_ptr<Lane> lane) : spec_(spec) {
+  lanes_.push_back(std::move(lane));
 }
 
 Lanes::Keys Lanes::KeysOfLane(uint32_t lane, const Keys& keys) const {
@@ -225,6 +233,21 @@ std::vector<net::Reply> Lanes::Push(const Keys& keys, const net::BatchTag& tag, 
 }
 
 conf::Manifest Lanes::Save(const std::string& directory) {
+  std::vector<net::CheckpointFile> files;
+  for (const std::unique_ptr<Lane>& lane : lanes_) {
+    net::Header header = RunHeader();
+    header.mutable_save_checkpoint()->set_checkpoint(1);
+    header.mutable_save_checkpoint()->set_directory(directory);
+    const net::Reply reply = ReplyOf(lane->HandleNow(net::MakeMessage(header)));
+    EXPECT_EQ(reply.code(), net::OK) << reply.message();
+    files.insert(files.end(), reply.save_checkpoint().files().begin(),
+                 reply.save_checkpoint().files().end());
+  }
+  return WriteManifest(directory, files);
+}
+
+conf::Manifest Lanes::WriteManifest(const std::string& directory,
+                                    const std::vector<net::CheckpointFile>& files) const {
   conf::Manifest manifest;
   manifest.set_checkpoint(1);
   manifest.set_run_id(kRunId);
@@ -233,18 +256,13 @@ conf::Manifest Lanes::Save(const std::string& directory) {
   manifest.set_shards(spec_.job().cluster().shards());
   manifest.set_lanes(size());
   for (uint32_t lane = 0; lane < size(); ++lane) {
-    net::Header header = RunHeader();
-    header.mutable_save_checkpoint()->set_checkpoint(1);
-    header.mutable_save_checkpoint()->set_directory(directory);
-    const net::Reply reply = ReplyOf(lanes_[lane]->HandleNow(net::MakeMessage(header)));
-    EXPECT_EQ(reply.code(), net::OK) << reply.message();
     manifest.add_lane_directories(fmt::format("lane-{:03}", lane));
-    for (const net::CheckpointFile& file : reply.save_checkpoint().files()) {
-      conf::ManifestFile& entry = *manifest.add_files();
-      entry.set_path(file.path());
-      entry.set_bytes(file.bytes());
-      entry.set_checksum(file.checksum());
-    }
+  }
+  for (const net::CheckpointFile& file : files) {
+    conf::ManifestFile& entry = *manifest.add_files();
+    entry.set_path(file.path());
+    entry.set_bytes(file.bytes());
+    entry.set_checksum(file.checksum());
   }
   EXPECT_TRUE(net::WriteManifest(directory, manifest).ok());
   return manifest;
@@ -253,17 +271,25 @@ conf::Manifest Lanes::Save(const std::string& directory) {
 std::map<std::string, std::string> Dump(const std::string& directory,
                                         const conf::Manifest& manifest) {
   std::map<std::string, std::string> records;
+  const auto files = storage::MakePosixFileSystem();
+  const auto stores = storage::MakeRocksDbStores();
   const auto hex = [](std::string_view bytes) {
     std::string text;
     for (const char byte : bytes) text += fmt::format("{:02x}", static_cast<uint8_t>(byte));
     return text;
   };
   for (const std::string& lane : manifest.lane_directories()) {
-    auto database = storage::RocksDb::OpenReadOnly(directory + "/" + lane, 4 << 20);
-    EXPECT_TRUE(database.ok()) << database.status();
-    const absl::Status status = (*database)->Scan(
+    auto opened = OpenCheckpointLane(*files, *stores, directory + "/" + lane, 4 << 20);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    const absl::Status status = (*opened)->Scan(
         "", std::string(20, '\xff'), [&](std::string_view key, std::string_view value) {
-          EXPECT_TRUE(records.emplace(hex(key), hex(value)).second) << "twice: " << hex(key);
+          const auto kind = storage::DecodeKey(key)->kind;
+          // LSNs count a lane's pushes: they differ with the number of lanes.
+          const bool has_lsn =
+              kind == storage::RecordKind::kRow || kind == storage::RecordKind::kChunk;
+          EXPECT_TRUE(
+              records.emplace(hex(key), hex(value.substr(has_lsn ? sizeof(uint64_t) : 0))).second)
+              << "twice: " << hex(key);
           return absl::OkStatus();
         });
     EXPECT_TRUE(status.ok()) << status;

@@ -44,6 +44,8 @@ class Lanes {
   // From the checkpoint in `directory`.
   Lanes(const TestFolder& folder, const conf::RunSpec& spec, uint32_t lanes,
         const std::string& directory, const conf::Manifest& manifest);
+  // One lane that stands already.
+  Lanes(const conf::RunSpec& spec, std::unique_ptr<Lane> lane);
 
   uint32_t size() const { return static_cast<uint32_t>(lanes_.size()); }
   Lane& lane(uint32_t i) { return *lanes_[i]; }
@@ -60,6 +62,9 @@ class Lanes {
   net::Message PullMessage(uint32_t lane, const Keys& keys) const;
   // Checkpoint `number` below the folder; returns its directory and manifest.
   conf::Manifest Save(const std::string& directory);
+  // Of a checkpoint whose lanes wrote `files`.
+  conf::Manifest WriteManifest(const std::string& directory,
+                               const std::vector<net::CheckpointFile>& files) const;
 
  private:
   Keys KeysOfLane(uint32_t lane, const Keys& keys) const;
@@ -73,8 +78,8 @@ net::BatchTag Tag(uint32_t epoch, uint32_t block, uint32_t batch, uint32_t sampl
 net::Header RunHeader();
 net::Reply ReplyOf(const net::Message& message);
 
-// Every record of a checkpoint but those that differ with the number of lanes: none. Key to value,
-// in hexadecimal.
+// Every record of a checkpoint but for the LSNs, which differ with the number of lanes. Key to
+// value, in hexadecimal.
 std::map<std::string, std::string> Dump(const std::string& directory,
                                         const conf::Manifest& manifest);
 

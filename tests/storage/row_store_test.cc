@@ -100,31 +100,6 @@ TEST_F(RowStoreTest, ABatchBeyondTheBudgetIsRefusedByName) {
   EXPECT_TRUE(Update({1, 2, 3}).ok());
 }
 
-TEST_F(RowStoreTest, ACheckpointHoldsEveryRow) {
-  ASSERT_TRUE(Update({1, 2, 900}).ok());
-  ASSERT_TRUE(Update({2}).ok());
-  ASSERT_TRUE(store_->Flush().ok());
-  ASSERT_TRUE(store_->records().Flush().ok());
-  ASSERT_TRUE(store_->records().LinkTo(directory_ + "/copy").ok());
-  ASSERT_TRUE(Update({2}).ok());  // later than the checkpoint
-  const auto copy = RocksDb::OpenReadOnly(directory_ + "/copy", 4 << 20);
-  ASSERT_TRUE(copy.ok()) << copy.status();
-  std::vector<uint64_t> keys;
-  const absl::Status status =
-      (*copy)->Scan("", std::string(16, '\xff'), [&](std::string_view key, std::string_view value) {
-        const std::optional<RecordKey> decoded = DecodeKey(key);
-        EXPECT_TRUE(decoded.has_value());
-        const absl::StatusOr<RowRecord> row = ParseRow(value, 2 * kWidth);
-        EXPECT_TRUE(row.ok()) << row.status();
-        EXPECT_EQ(row->steps, decoded->key == 2 ? 2U : 1U);
-        keys.push_back(decoded->key);
-        return absl::OkStatus();
-      });
-  EXPECT_TRUE(status.ok()) << status;
-  std::ranges::sort(keys);
-  EXPECT_EQ(keys, (std::vector<uint64_t>{1, 2, 900}));
-}
-
 TEST_F(RowStoreTest, TooSmallABudgetIsRefusedAtTheStart) {
   const auto store = RowStore::Create({.hot_bytes_max = 1 << 20,
                                        .shards = 4,

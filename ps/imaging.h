@@ -1,0 +1,123 @@
+// A lane's image, written while the lane serves: what rows, dense chunks, marks and ledger are at
+// one LSN. Rows and chunks are copied in slices; one that is about to change and was not copied yet
+// is copied then, so that the image is exact. What is slow (flushing the cold rows, syncing,
+// linking, reading files for their digests) is done beside the lane's thread.
+//
+// It lets the push log drop what is before it, and is a lane's part of a checkpoint: its files and
+// those of the cold store, by hard links.
+#ifndef CARAVAN_PS_IMAGING_H_
+#define CARAVAN_PS_IMAGING_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/kill_point.h"
+#include "base/side_thread.h"
+#include "ps/dense_store.h"
+#include "ps/lane_state.h"
+#include "ps/marks.h"
+#include "storage/file_system.h"
+#include "storage/image.h"
+#include "storage/row_store.h"
+
+namespace caravan::ps {
+
+// Owned and called by one lane thread.
+class Imaging {
+ public:
+  // All outlive it.
+  struct Parts {
+    storage::FileSystem* file_system = nullptr;
+    SideThread* side = nullptr;  // null: its jobs are done in Work
+    KillPoints* kill_points = nullptr;
+    storage::RowStore* rows = nullptr;
+    DenseStore* dense = nullptr;
+    const Marks* marks = nullptr;
+  };
+  struct File {
+    std::string path;  // relative to the lane's part of the checkpoint
+    FileDigest digest;
+  };
+  // What a Begin came to.
+  struct Result {
+    absl::Status status;
+    uint64_t lsn = 0;
+    bool is_committed = false;  // the lane's folder has the image, whatever became of a checkpoint
+    std::vector<File> files;    // of the checkpoint
+  };
+
+  // `directory`: the lane's folder. `state`: what it holds, identity included; an image without
+  // parts is followed by a whole one.
+  Imaging(const Parts& parts, std::string directory, uint64_t part_bytes, LaneState state);
+  // Waits for what is done beside.
+  ~Imaging();
+
+  // Begins an image of the state after `lsn`; there is none under way. `checkpoint`: the lane's
+  // folder of a checkpoint, to be made; empty: none.
+  void Begin(uint64_t lsn, std::string checkpoint);
+  bool is_active() const { return writer_ != nullptr; }
+  // Whether Work has something to do on this thread.
+  bool NeedsSlice() const;
+  // About `bytes` of copying. The result, when it is over.
+  std::optional<Result> Work(uint64_t bytes);
+  // Work until it is over, waiting for what is done beside; it is active.
+  Result Complete();
+
+  // Before they change.
+  void KeepRows(TableId table, std::span<storage::HotRow* const> rows) {
+    if (!is_swept()) parts_.rows->KeepForImage(table, rows);
+  }
+  void KeepChunks();
+
+  const LaneState& state() const { return state_; }
+
+ private:
+  enum class Stage { kSweep, kCommit };
+  // What the job beside hands back.
+  struct Commit {
+    bool is_committed = false;
+    std::vector<File> files;
+    std::map<std::string, FileDigest> digests;  // of files that never change
+  };
+
+  bool is_swept() const { return writer_ == nullptr || stage_ != Stage::kSweep; }
+  void StartJob(std::function<absl::Status()> job);
+  std::optional<absl::Status> TakeJobResult();
+  void SaveChunk();
+  absl::Status LinkCold() const;
+  absl::Status CommitImage(Commit& commit) const;
+  absl::Status LinkCheckpoint(const LaneState& state, Commit& commit) const;
+  absl::Status DigestFiles(const std::string& folder, Commit& commit) const;
+  void RemoveOldParts(const LaneState& state) const;
+  Result End(absl::Status status);
+
+  const Parts parts_;
+  const std::string directory_;
+  const uint64_t part_bytes_;
+  LaneState state_;
+  uint32_t next_image_;
+  std::map<std::string, FileDigest> digests_;  // of the last checkpoint's files that never change
+
+  // Of the image under way.
+  std::unique_ptr<storage::ImageWriter> writer_;  // null: none
+  Stage stage_ = Stage::kSweep;
+  LaneState next_state_;  // without the image's own parts
+  std::string checkpoint_;
+  size_t next_chunk_ = 0;
+  bool rows_swept_ = false;
+  bool is_cold_linked_ = false;
+  Commit commit_;  // the job's while it runs
+  bool is_job_running_ = false;
+  std::optional<absl::Status> inline_result_;
+};
+
+}  // namespace caravan::ps
+
+#endif  // CARAVAN_PS_IMAGING_H_

@@ -1,0 +1,162 @@
+#include "storage/image.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <fmt/format.h>
+#include <glog/logging.h>
+
+#include "base/hash.h"
+#include "base/status_macros.h"
+#include "storage/record_file.h"
+
+namespace caravan::storage {
+namespace {
+
+constexpr size_t kBufferBytes = 64 << 10;
+constexpr uint64_t kPageBytes = 4096;
+
+uint64_t PartFileId(uint64_t identity, const ImagePart& part) {
+  return CombineHash(~identity, (uint64_t{part.image} << 32) | part.number);
+}
+
+std::string PartPath(const std::string& directory, const ImagePart& part) {
+  return fmt::format("{}/{}", directory, ImagePartName(part));
+}
+
+// The records of one file, put over those of the files before.
+class PartReader {
+ public:
+  PartReader(std::string path, absl::flat_hash_map<std::string_view, std::string_view>& values)
+      : path_(std::move(path)), values_(values) {}
+
+  absl::Status Read(const ImagePart& part, uint64_t identity, std::string_view content) {
+    if (content.size() != part.bytes) {
+      return Loss(fmt::format("has {} bytes instead of {}", content.size(), part.bytes));
+    }
+    CARAVAN_ASSIGN_OR_RETURN(const FileScan scan,
+                             ScanRecords(content, PartFileId(identity, part),
+                                         [this](const FileRecord& record) { return Add(record); }));
+    if (scan.good_bytes == content.size()) return absl::OkStatus();
+    return Loss(fmt::format("is damaged at byte {}", scan.good_bytes));
+  }
+
+ private:
+  absl::Status Loss(const std::string& text) const {
+    return absl::DataLossError(fmt::format("{} {}", path_, text));
+  }
+
+  // [key bytes u32][value bytes u32][key][value], again and again, then zeros.
+  absl::Status Add(const FileRecord& record) {
+    if (record.kind != kRowsKind) return Loss(fmt::format("has a record of kind {}", record.kind));
+    std::string_view rest(reinterpret_cast<const char*>(record.payload.data()),
+                          record.payload.size());
+    while (rest.size() >= 8) {
+      uint32_t sizes[2];
+      std::memcpy(sizes, rest.data(), sizeof(sizes));
+      rest.remove_prefix(sizeof(sizes));
+      if (sizes[0] == 0 && sizes[1] == 0) break;
+      if (uint64_t{sizes[0]} + sizes[1] > rest.size())
+        return Loss("has an entry beyond its record");
+      values_[rest.substr(0, sizes[0])] = rest.substr(sizes[0], sizes[1]);
+      rest.remove_prefix(sizes[0] + size_t{sizes[1]});
+    }
+    return absl::OkStatus();
+  }
+
+  std::string path_;
+  absl::flat_hash_map<std::string_view, std::string_view>& values_;
+};
+
+}  // namespace
+
+std::string ImagePartName(const ImagePart& part) {
+  return fmt::format("image-{:06}-{:03}", part.image, part.number);
+}
+
+ImageWriter::ImageWriter(Options options) : options_(std::move(options)) {}
+
+void ImageWriter::Put(std::string_view key, std::string_view value) {
+  if (!status_.ok()) return;
+  const uint32_t sizes[2] = {static_cast<uint32_t>(key.size()),
+                             static_cast<uint32_t>(value.size())};
+  buffer_.append(reinterpret_cast<const char*>(sizes), sizeof(sizes));
+  buffer_.append(key);
+  buffer_.append(value);
+  if (buffer_.size() >= kBufferBytes) Flush();
+}
+
+void ImageWriter::Put(const RecordBatch& batch) {
+  batch.ForEach([this](std::string_view key, std::string_view value) { Put(key, value); });
+}
+
+void ImageWriter::Flush() {
+  if (status_.ok() && !buffer_.empty()) status_ = AppendBuffer();
+  buffer_.clear();
+}
+
+absl::Status ImageWriter::AppendBuffer() {
+  const uint64_t bytes = RecordBytes(buffer_.size());
+  if (files_.empty() || files_.back()->capacity() - files_.back()->size() < bytes) {
+    const ImagePart part{.image = options_.image, .number = static_cast<uint32_t>(parts_.size())};
+    const uint64_t capacity =
+        (std::max(options_.part_bytes, bytes) + kPageBytes - 1) / kPageBytes * kPageBytes;
+    // What an attempt that its process did not survive has left.
+    const std::string path = PartPath(options_.directory, part);
+    CARAVAN_RETURN_IF_ERROR(options_.file_system->Remove(path));
+    CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<AppendFile> file,
+                             options_.file_system->CreateAppendFile(path, capacity));
+    files_.push_back(std::move(file));
+    parts_.push_back(part);
+  }
+  const Bytes part = std::as_bytes(std::span(buffer_));
+  CARAVAN_RETURN_IF_ERROR(AppendRecord(*files_.back(), PartFileId(options_.identity, parts_.back()),
+                                       kRowsKind, options_.lsn, std::span(&part, 1)));
+  bytes_ += bytes;
+  return absl::OkStatus();
+}
+
+absl::Status ImageWriter::Finish() {
+  Flush();
+  CARAVAN_RETURN_IF_ERROR(status_);
+  for (size_t i = 0; i < files_.size(); ++i) {
+    CARAVAN_RETURN_IF_ERROR(files_[i]->Seal());
+    CARAVAN_RETURN_IF_ERROR(files_[i]->Sync());
+    parts_[i].bytes = files_[i]->size();
+  }
+  files_.clear();
+  return options_.file_system->SyncDirectory(options_.directory);
+}
+
+void ImageWriter::Discard() {
+  files_.clear();
+  for (const ImagePart& part : parts_) {
+    const absl::Status removed = options_.file_system->Remove(PartPath(options_.directory, part));
+    // It costs room until an image of that number is written again.
+    if (!removed.ok()) LOG(WARNING) << std::string(removed.message());
+  }
+}
+
+absl::StatusOr<ImageContent> ImageContent::Load(FileSystem& file_system,
+                                                const std::string& directory, uint64_t identity,
+                                                std::span<const ImagePart> parts) {
+  ImageContent content;
+  for (const ImagePart& part : parts) {
+    const std::string path = PartPath(directory, part);
+    CARAVAN_ASSIGN_OR_RETURN(std::string bytes, file_system.ReadFile(path));
+    content.files_.push_back(std::make_unique<std::string>(std::move(bytes)));
+    CARAVAN_RETURN_IF_ERROR(
+        PartReader(path, content.values_).Read(part, identity, *content.files_.back()));
+  }
+  content.records_.assign(content.values_.begin(), content.values_.end());
+  std::sort(content.records_.begin(), content.records_.end());
+  return content;
+}
+
+std::string_view ImageContent::Find(std::string_view key) const {
+  const auto found = values_.find(key);
+  return found == values_.end() ? std::string_view() : found->second;
+}
+
+}  // namespace caravan::storage

@@ -1,0 +1,53 @@
+// RowStore: images of its rows.
+#include "storage/record_key.h"
+#include "storage/row_store.h"
+
+namespace caravan::storage {
+
+void RowStore::BeginImage(uint32_t number, uint64_t after, uint64_t lsn, ImageWriter* image) {
+  image_ = {.writer = image, .number = number, .after = after, .lsn = lsn};
+}
+
+// A row that changed since the image before, or that the cold store holds for as long as the row is
+// not evicted again.
+void RowStore::KeepRow(TableId table, HotRow& row) {
+  if (image_.writer == nullptr || row.image == image_.number) return;
+  if (row.version == 0 || row.version > image_.lsn) return;
+  if (row.dirty && row.version <= image_.after) return;
+  row.image = image_.number;
+  char key[kRowKeyBytes];
+  EncodeRowKey(ShardId{ShardOf(table, row.key)}, table, row.key, key);
+  FormatRow(row.version, row.steps, std::as_bytes(std::span(row.floats(), Floats(table))), value_);
+  image_.writer->Put(std::string_view(key, kRowKeyBytes), value_);
+}
+
+void RowStore::KeepForImage(TableId table, std::span<HotRow* const> rows) {
+  if (image_.writer == nullptr) return;
+  for (HotRow* row : rows) KeepRow(table, *row);
+}
+
+bool RowStore::SweepImage(uint64_t bytes_max) {
+  constexpr uint64_t kSlotBytes = 16;  // what passing over a row costs, beside what saving it costs
+  uint64_t bytes = 0;
+  for (; image_.table < hot_.size(); ++image_.table, image_.slot = 0) {
+    const HotTable& hot = hot_[image_.table];
+    for (; image_.slot < hot.used_slots(); ++image_.slot) {
+      if (bytes >= bytes_max) return false;
+      bytes += kSlotBytes;
+      HotRow* row = hot.RowIn(image_.slot);
+      if (row == nullptr || !row->dirty) continue;
+      const uint32_t image_before = row->image;
+      KeepRow(TableId{static_cast<uint32_t>(image_.table)}, *row);
+      if (row->image != image_before) bytes += hot.row_bytes();
+    }
+  }
+  return true;
+}
+
+uint64_t RowStore::image_bytes_max() const {
+  uint64_t bytes = 0;
+  for (const HotTable& hot : hot_) bytes += hot.rows() * (hot.row_bytes() + kRowKeyBytes);
+  return bytes;
+}
+
+}  // namespace caravan::storage
