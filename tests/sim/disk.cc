@@ -19,6 +19,15 @@ std::string Padded(const Inode& inode) {
 
 }  // namespace
 
+std::string Clean(std::string_view path) {
+  std::string clean;
+  for (const char c : path) {
+    if (c != '/' || !clean.ends_with('/')) clean += c;
+  }
+  if (clean.size() > 1 && clean.ends_with('/')) clean.pop_back();
+  return clean;
+}
+
 void Disk::SetName(const std::string& path, std::shared_ptr<Inode> inode) {
   const auto before = names_.find(path);
   unsynced_names_.push_back({path, before == names_.end() ? nullptr : before->second});
@@ -73,7 +82,7 @@ void Disk::Bury(const void* process) {
   }
 }
 
-absl::Status DiskOfProcess::Dead() { return absl::AbortedError("the process is dead"); }
+absl::Status DiskOfProcess::Dead() { return absl::UnavailableError("the process is dead"); }
 
 DiskOfProcess::Fate DiskOfProcess::Begin() {
   if (is_dead_) return Fate::kDead;
@@ -161,7 +170,8 @@ class SimAppendFile final : public storage::AppendFile {
 };
 
 absl::StatusOr<std::unique_ptr<storage::AppendFile>> DiskOfProcess::CreateAppendFile(
-    const std::string& path, uint64_t capacity) {
+    const std::string& given_path, uint64_t capacity) {
+  const std::string path = Clean(given_path);
   if (disk_->names_.contains(path)) return absl::AlreadyExistsError(path);
   if (absl::Status status = BeginWhole(true, path); !status.ok()) return status;
   auto inode = std::make_shared<Inode>();
@@ -171,14 +181,17 @@ absl::StatusOr<std::unique_ptr<storage::AppendFile>> DiskOfProcess::CreateAppend
   return std::make_unique<SimAppendFile>(this, std::move(inode));
 }
 
-absl::StatusOr<std::string> DiskOfProcess::ReadFile(const std::string& path) {
+absl::StatusOr<std::string> DiskOfProcess::ReadFile(const std::string& given_path) {
+  const std::string path = Clean(given_path);
   if (is_dead_) return Dead();
   const auto file = disk_->names_.find(path);
   if (file == disk_->names_.end()) return absl::NotFoundError(path + " is not there");
   return Padded(*file->second);
 }
 
-absl::Status DiskOfProcess::WriteFileAtomically(const std::string& path, std::string_view content) {
+absl::Status DiskOfProcess::WriteFileAtomically(const std::string& given_path,
+                                                std::string_view content) {
+  const std::string path = Clean(given_path);
   if (absl::Status status = BeginWhole(true, path); !status.ok()) return status;
   auto inode = std::make_shared<Inode>();
   inode->content = inode->synced = content;
@@ -188,15 +201,19 @@ absl::Status DiskOfProcess::WriteFileAtomically(const std::string& path, std::st
   return is_dead_ ? Dead() : absl::OkStatus();
 }
 
-absl::StatusOr<FileDigest> DiskOfProcess::DigestFile(const std::string& path) {
+absl::StatusOr<FileDigest> DiskOfProcess::DigestFile(const std::string& given_path) {
+  const std::string path = Clean(given_path);
   const absl::StatusOr<std::string> content = ReadFile(path);
   if (!content.ok()) return content.status();
   return FileDigest{.bytes = content->size(), .checksum = HashBytes(*content)};
 }
 
-absl::StatusOr<std::vector<std::string>> DiskOfProcess::List(const std::string& directory) {
+absl::StatusOr<std::vector<std::string>> DiskOfProcess::List(const std::string& given_directory) {
+  const std::string directory = Clean(given_directory);
   if (is_dead_) return Dead();
-  if (!disk_->directories_.contains(directory)) return absl::NotFoundError(directory);
+  if (!disk_->directories_.contains(directory)) {
+    return absl::NotFoundError(directory + " is not there");
+  }
   const std::string prefix = directory + "/";
   std::set<std::string> names;
   const auto add = [&](const std::string& path) {
@@ -209,15 +226,19 @@ absl::StatusOr<std::vector<std::string>> DiskOfProcess::List(const std::string& 
   return std::vector<std::string>(names.begin(), names.end());
 }
 
-bool DiskOfProcess::Exists(const std::string& path) {
+bool DiskOfProcess::Exists(const std::string& given_path) {
+  const std::string path = Clean(given_path);
   return disk_->names_.contains(path) || disk_->directories_.contains(path);
 }
 
-bool DiskOfProcess::IsDirectory(const std::string& path) {
+bool DiskOfProcess::IsDirectory(const std::string& given_path) {
+  const std::string path = Clean(given_path);
   return disk_->directories_.contains(path);
 }
 
-absl::Status DiskOfProcess::Rename(const std::string& from, const std::string& to) {
+absl::Status DiskOfProcess::Rename(const std::string& given_from, const std::string& given_to) {
+  const std::string from = Clean(given_from);
+  const std::string to = Clean(given_to);
   const auto file = disk_->names_.find(from);
   if (file == disk_->names_.end()) return absl::NotFoundError(from + " is not there");
   if (absl::Status status = BeginWhole(false, from); !status.ok()) return status;
@@ -227,7 +248,9 @@ absl::Status DiskOfProcess::Rename(const std::string& from, const std::string& t
   return is_dead_ ? Dead() : absl::OkStatus();
 }
 
-absl::Status DiskOfProcess::HardLink(const std::string& from, const std::string& to) {
+absl::Status DiskOfProcess::HardLink(const std::string& given_from, const std::string& given_to) {
+  const std::string from = Clean(given_from);
+  const std::string to = Clean(given_to);
   const auto file = disk_->names_.find(from);
   if (file == disk_->names_.end()) return absl::NotFoundError(from + " is not there");
   if (disk_->names_.contains(to)) return absl::AlreadyExistsError(to);
@@ -236,14 +259,16 @@ absl::Status DiskOfProcess::HardLink(const std::string& from, const std::string&
   return is_dead_ ? Dead() : absl::OkStatus();
 }
 
-absl::Status DiskOfProcess::Remove(const std::string& path) {
+absl::Status DiskOfProcess::Remove(const std::string& given_path) {
+  const std::string path = Clean(given_path);
   if (absl::Status status = BeginWhole(false, path); !status.ok()) return status;
   if (disk_->names_.contains(path)) disk_->SetName(path, nullptr);
   return is_dead_ ? Dead() : absl::OkStatus();
 }
 
 // File by file: a death leaves the rest.
-absl::Status DiskOfProcess::RemoveTree(const std::string& directory) {
+absl::Status DiskOfProcess::RemoveTree(const std::string& given_directory) {
+  const std::string directory = Clean(given_directory);
   const std::string prefix = directory + "/";
   std::vector<std::string> paths;
   for (const auto& [path, inode] : disk_->names_) {
@@ -262,7 +287,8 @@ absl::Status DiskOfProcess::RemoveTree(const std::string& directory) {
   return absl::OkStatus();
 }
 
-absl::Status DiskOfProcess::CreateDirectories(const std::string& path) {
+absl::Status DiskOfProcess::CreateDirectories(const std::string& given_path) {
+  const std::string path = Clean(given_path);
   if (absl::Status status = BeginWhole(false, path); !status.ok()) return status;
   for (size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
     disk_->directories_.insert(path.substr(0, at));
@@ -271,7 +297,8 @@ absl::Status DiskOfProcess::CreateDirectories(const std::string& path) {
   return is_dead_ ? Dead() : absl::OkStatus();
 }
 
-absl::Status DiskOfProcess::SyncDirectory(const std::string& path) {
+absl::Status DiskOfProcess::SyncDirectory(const std::string& given_path) {
+  const std::string path = Clean(given_path);
   const Fate fate = Begin();
   if (fate != Fate::kGo) return Dead();
   std::erase_if(disk_->unsynced_names_, [&](const Disk::NameChange& change) {
@@ -290,7 +317,9 @@ class SimFileLock final : public storage::FileLock {
   const std::string path_;
 };
 
-absl::StatusOr<std::unique_ptr<storage::FileLock>> DiskOfProcess::Lock(const std::string& path) {
+absl::StatusOr<std::unique_ptr<storage::FileLock>> DiskOfProcess::Lock(
+    const std::string& given_path) {
+  const std::string path = Clean(given_path);
   if (is_dead_) return Dead();
   if (!disk_->locks_.emplace(path, this).second) {
     return absl::FailedPreconditionError(path + " is locked by another process");

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -35,6 +36,9 @@ struct StoreState {
   Records flushed;
   std::vector<Records> written;  // since the last flush, in order
 };
+
+// Without doubled or trailing slashes.
+std::string Clean(std::string_view path);
 
 class Disk {
  public:
@@ -82,6 +86,8 @@ class DiskOfProcess final : public storage::FileSystem, public storage::RecordSt
 
   // It dies in the `operations`-th operation that changes something, counted from now.
   void DieAfter(uint64_t operations) { operations_left_ = operations; }
+  // It is dead: whatever its parts still want to write as they go is not written.
+  void Die() { is_dead_ = true; }
   bool is_dead() const { return is_dead_; }
   uint64_t operations() const { return operations_; }
   // Planted: appends are acknowledged but not done.

@@ -78,6 +78,8 @@ absl::Status Judge::CheckCheckpoint(Disk& disk, const std::string& directory,
   const bool was_full = disk.is_full();
   disk.SetFull(false);
   DiskOfProcess process(&disk);
+  conf::RunSpec spec = *spec_;
+  spec.mutable_job()->mutable_cluster()->set_durability(conf::CHECKPOINT);
   std::vector<size_t> counts;
   std::optional<State> expected;
   for (const uint32_t lanes : {manifest.lanes(), other_lanes}) {
@@ -86,7 +88,7 @@ absl::Status Judge::CheckCheckpoint(Disk& disk, const std::string& directory,
     for (uint32_t lane = 0; lane < lanes; ++lane) {
       CARAVAN_ASSIGN_OR_RETURN(
           restored.emplace_back(),
-          ps::Lane::Restore(*spec_,
+          ps::Lane::Restore(spec,
                             {.lane = LaneId{lane},
                              .lanes_total = lanes,
                              .run_id = spec_->run_id(),

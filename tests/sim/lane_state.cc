@@ -128,9 +128,14 @@ class Teller {
   // A push of every row and chunk, of a block that the run does not have.
   absl::Status Probe(uint32_t lane, uint32_t batch) {
     const worker::LaneKeys& keys = split_[lane];
+    net::Header question = JudgesHeader(spec_.run_id());
+    question.mutable_block_marks_query();
+    net::Message told;
+    CARAVAN_ASSIGN_OR_RETURN(const net::Reply marks,
+                             Ask(*lanes_[lane], net::MakeMessage(question), told));
     net::Header header = JudgesHeader(spec_.run_id());
     net::Push& push = *header.mutable_push();
-    push.mutable_tag()->set_epoch(shape_.epochs - 1);
+    push.mutable_tag()->set_epoch(marks.block_marks().epoch());
     push.mutable_tag()->set_block(shape_.blocks + 7);
     push.mutable_tag()->set_batch(batch);
     push.mutable_tag()->set_samples(1);

@@ -1,5 +1,7 @@
 #include "tests/sim/network.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "net/request_table.h"

@@ -85,7 +85,8 @@ class SimRecordStore final : public storage::RecordStore {
     state().written.clear();
     return process_->is_dead_ ? DiskOfProcess::Dead() : absl::OkStatus();
   }
-  absl::Status LinkTo(const std::string& directory) override {
+  absl::Status LinkTo(const std::string& given_directory) override {
+    const std::string directory = Clean(given_directory);
     CARAVAN_RETURN_IF_ERROR(process_->BeginWhole(true, directory));
     Records linked = state().flushed;
     const uint64_t more = process_->disk_->Draw(state().written.size() + 1);
@@ -109,7 +110,8 @@ class SimRecordStore final : public storage::RecordStore {
 };
 
 absl::StatusOr<std::unique_ptr<storage::RecordStore>> DiskOfProcess::Create(
-    const std::string& directory, uint64_t /*memory_bytes*/) {
+    const std::string& given_directory, uint64_t /*memory_bytes*/) {
+  const std::string directory = Clean(given_directory);
   CARAVAN_RETURN_IF_ERROR(BeginWhole(true, directory));
   disk_->stores_[directory] = {};
   disk_->store_owners_[directory] = this;
@@ -118,7 +120,8 @@ absl::StatusOr<std::unique_ptr<storage::RecordStore>> DiskOfProcess::Create(
 }
 
 absl::StatusOr<std::unique_ptr<storage::RecordStore>> DiskOfProcess::Open(
-    const std::string& directory, uint64_t /*memory_bytes*/) {
+    const std::string& given_directory, uint64_t /*memory_bytes*/) {
+  const std::string directory = Clean(given_directory);
   if (is_dead_) return Dead();
   const auto store = disk_->stores_.find(directory);
   if (store == disk_->stores_.end()) return absl::NotFoundError(directory + " holds no store");
@@ -127,7 +130,8 @@ absl::StatusOr<std::unique_ptr<storage::RecordStore>> DiskOfProcess::Open(
 }
 
 absl::StatusOr<std::unique_ptr<storage::RecordStore>> DiskOfProcess::OpenReadOnly(
-    const std::string& directory, uint64_t /*memory_bytes*/) {
+    const std::string& given_directory, uint64_t /*memory_bytes*/) {
+  const std::string directory = Clean(given_directory);
   CARAVAN_ASSIGN_OR_RETURN(const std::string content, ReadFile(directory + kFileName));
   return std::make_unique<SimRecordStore>(this, directory, Parse(content));
 }

@@ -180,9 +180,7 @@ class SchedulerProcess final : public Scheduler {
   void Do(const scheduler::RunEnded& end) { ended_ = end.status; }
   void Do(const scheduler::CountLedger& order) { orders_->Start(order); }
   void Do(const scheduler::CollectMarks& order) { orders_->Start(order); }
-  void Do(const scheduler::WriteCheckpoint& order) {
-    events_.emplace_back(scheduler::CheckpointEnded{order.checkpoint, absl::OkStatus()});
-  }
+  void Do(const scheduler::WriteCheckpoint& order) { orders_->Start(order); }
   void Do(const scheduler::DropCheckpoint& order) {
     if (orders_ != nullptr) orders_->Drop(order);
   }

@@ -9,6 +9,7 @@
 
 #include "base/status_macros.h"
 #include "net/request_client.h"
+#include "net/request_table.h"
 #include "tests/sim/client.h"
 #include "tests/sim/turns.h"
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr uint64_t kBuildMillisMax = 300;
 constexpr Millis kAskForPlaceEvery{1000};
+constexpr uint32_t kBlocksOfNobody = 1000;
 
 // A lane and those who wait for its late answers.
 struct LaneHost {
@@ -65,6 +67,7 @@ class ServerProcess final : public Server {
     turns_.Soon();
   }
   ~ServerProcess() override {
+    disk_.Die();
     for (const LaneHost& host : lanes_) world_.network->Close(host.endpoint);
   }
 
@@ -94,6 +97,9 @@ class ServerProcess final : public Server {
   }
 
   void Turn() {
+    for (const LaneHost& host : lanes_) {
+      if (host.lane != nullptr && !host.lane->failure().ok()) Leave(host.lane->failure());
+    }
     if (IsOver()) return;
     if (absl::Status status = TalkToScheduler(); !status.ok()) Leave(std::move(status));
     const Millis now = world_.loop->Now();
@@ -222,7 +228,10 @@ class ServerProcess final : public Server {
     }
     if (disk_.is_dead()) return absl::OkStatus();
     host.lane->SetRoutingEpoch(routing_epoch_);
-    broken_promise_.Update(host.watch->Rebuilt(*host.lane, welcome_->keep_state() && !may_lose_));
+    // The planted bug is to be found by what it does.
+    if (!is_without_marks_) {
+      broken_promise_.Update(host.watch->Rebuilt(*host.lane, welcome_->keep_state() && !may_lose_));
+    }
     world_.trace->Line("{} serves lane {} with {} pushes{}", name_, host.number,
                        host.watch->applied().size(), is_lost ? ", built anew" : "");
     turns_.Soon();
@@ -230,14 +239,35 @@ class ServerProcess final : public Server {
   }
 
   absl::StatusOr<std::unique_ptr<ps::Lane>> RecoverLane(const ps::Lane::Options& options) {
-    may_lose_ = true;
-    return absl::NotFoundError(options.data_directory + " is not kept");
+    CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<ps::Lane> lane,
+                             ps::Lane::Recover(*world_.spec, options));
+    if (world_.plant != Plant::kMarksNotRestored) return lane;
+    return WithoutMarks(options);
+  }
+
+  // Planted: the lane has its rows as they were, but its marks say that they are of other blocks.
+  absl::StatusOr<std::unique_ptr<ps::Lane>> WithoutMarks(ps::Lane::Options options) {
+    options.data_directory += fmt::format("-without-marks-{:x}", incarnation_);
+    CARAVAN_RETURN_IF_ERROR(disk_.CreateDirectories(options.data_directory));
+    conf::RunSpec spec = *world_.spec;
+    CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<ps::Lane> lane, ps::Lane::Create(spec, options));
+    for (const LaneWatch::Applied& applied : (*watches_)[Index(options.lane)]->applied()) {
+      CARAVAN_ASSIGN_OR_RETURN(net::Header header, net::ParseHeader(*applied.push));
+      net::BatchTag& tag = *header.mutable_push()->mutable_tag();
+      tag.set_block(tag.block() + kBlocksOfNobody);
+      net::Message push = net::ShareMessage(*applied.push);
+      push.frames[0] = std::move(net::MakeMessage(header).frames[0]);
+      lane->HandleNow(push);
+    }
+    is_without_marks_ = true;
+    return lane;
   }
 
   // Nothing was promised under CHECKPOINT, and none but POWER_LOSS survives a loss of power.
   bool MayLose(const absl::Status& status) const {
-    return absl::IsFailedPrecondition(status) &&
-           (world_.spec->job().cluster().durability() == conf::CHECKPOINT || power_was_lost_);
+    const conf::Durability durability = world_.spec->job().cluster().durability();
+    return (absl::IsFailedPrecondition(status) || absl::IsNotFound(status)) &&
+           (durability == conf::CHECKPOINT || (power_was_lost_ && durability != conf::POWER_LOSS));
   }
 
   absl::Status Restore(LaneHost& host, const ps::Lane::Options& options) {
@@ -340,6 +370,7 @@ class ServerProcess final : public Server {
   std::optional<net::Hello> owner_;
   const bool power_was_lost_;
   bool may_lose_ = false;
+  bool is_without_marks_ = false;
   bool state_lost_ = false;
   absl::Status broken_promise_;
   std::optional<absl::Status> left_;

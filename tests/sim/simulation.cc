@@ -77,7 +77,9 @@ NetworkFaults DrawFaults(RandomStream& random) {
 class Simulation {
  public:
   explicit Simulation(const SimulationOptions& options)
-      : random_(options.seed, 0x73696d),
+      : server_faults_(options.server_faults),
+        disk_faults_(options.disk_faults),
+        random_(options.seed, 0x73696d),
         trace_(&loop_, options.keeps_trace),
         shape_(DrawShape(random_, options.seed)),
         spec_(DrawSpec(random_, shape_)),
@@ -256,12 +258,13 @@ class Simulation {
   }
 
   void HurtServer(uint32_t i) {
-    if (servers_[i] == nullptr || servers_[i]->left() != nullptr) return;
+    if (!server_faults_ || servers_[i] == nullptr || servers_[i]->left() != nullptr) return;
     switch (random_.NextBelow(6)) {
       case 0:
         return KillServer(i, Within(Millis{4000}));
       case 1:
       case 2: {
+        if (!disk_faults_) return KillServer(i, Within(Millis{4000}));
         const uint64_t operations = random_.NextBelow(30);
         trace_.Line("server-{} will die in {} operations of its disk", i, operations);
         return servers_[i]->disk().DieAfter(operations);
@@ -282,7 +285,7 @@ class Simulation {
   }
 
   void HurtTheRest() {
-    switch (random_.NextBelow(5)) {
+    switch (random_.NextBelow(3) + (disk_faults_ ? random_.NextBelow(3) : 2)) {
       case 0:
         trace_.Line("the disk is full");
         disk_.SetFull(true);
@@ -338,6 +341,8 @@ class Simulation {
     return text;
   }
 
+  const bool server_faults_;
+  const bool disk_faults_;
   RandomStream random_;
   EventLoop loop_;
   Trace trace_;

@@ -17,6 +17,8 @@ struct SimulationOptions {
   uint64_t seed = 1;
   bool keeps_trace = false;
   Plant plant = Plant::kNone;
+  bool server_faults = false;  // servers die, stop, are cut off and lose their disks
+  bool disk_faults = false;    // also: full disks, losses of power, deaths within a disk operation
 };
 
 struct Outcome {

@@ -35,6 +35,8 @@ DEFINE_uint64(seeds, 1000, "how many runs");
 DEFINE_uint64(first, 1, "the first seed");
 DEFINE_uint32(jobs, 1, "threads, a run each");
 DEFINE_uint32(failures_max, 5, "stop after so many seeds that fail");
+DEFINE_bool(server_faults, true, "servers die, stop, are cut off and lose their disks");
+DEFINE_bool(disk_faults, false, "full disks, losses of power, deaths within a disk operation");
 DEFINE_bool(trace, false, "print all that happened");
 DEFINE_uint32(plant, 0, "a bug to put in, see tests/sim/world.h: 1 to 3");
 
@@ -80,8 +82,11 @@ class Soak {
       const uint64_t run = next_++;
       if (run >= FLAGS_seeds) return;
       const uint64_t seed = FLAGS_first + run;
-      const Outcome outcome = Simulate(
-          {.seed = seed, .keeps_trace = FLAGS_trace, .plant = static_cast<Plant>(FLAGS_plant)});
+      const Outcome outcome = Simulate({.seed = seed,
+                                        .keeps_trace = FLAGS_trace,
+                                        .plant = static_cast<Plant>(FLAGS_plant),
+                                        .server_faults = FLAGS_server_faults,
+                                        .disk_faults = FLAGS_disk_faults});
       const std::lock_guard<std::mutex> lock(mutex_);
       Add(outcome);
       if (outcome.status.ok() && !FLAGS_trace) continue;

@@ -1,5 +1,6 @@
 #include "worker/push_order.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
