@@ -85,7 +85,7 @@ void Coordinator::Advance() {
         actions_.push_back(CountLedger{epoch_, routing_epoch_});
         break;
       case Phase::kEvaluating:
-        if (epoch_checkpoint_due_ && !checkpoint_in_flight_ && !stop_ && IsSettled()) {
+        if (epoch_checkpoint_due_ && !checkpoint_in_flight_ && !stop_ && MayCheckpoint()) {
           StartCheckpoint();
         }
         if (!evaluation_->queue().all_done()) break;
@@ -138,7 +138,8 @@ void Coordinator::AdvanceTraining() {
     return;
   }
   const Millis every = Millis{1000} * options_.spec.job().checkpoint().every_seconds();
-  if (every.count() > 0 && !checkpoint_in_flight_ && now_ - last_checkpoint_at_ >= every) {
+  if (every.count() > 0 && !checkpoint_in_flight_ && now_ - last_checkpoint_at_ >= every &&
+      MayCheckpoint()) {
     StartCheckpoint();
   }
 }
@@ -154,6 +155,13 @@ void Coordinator::AdvanceStop() {
       return;
     }
     if (!stop_->checkpoint_started && changed_since_checkpoint_) {
+      if (!MayCheckpoint()) {
+        End(stop_->status,
+            fmt::format("{}, without a checkpoint: a lane that has lost its state is still being "
+                        "trained on epoch {}; the last complete one holds",
+                        stop_->message, epoch_));
+        return;
+      }
       StartCheckpoint();
       stop_->checkpoint_started = true;
       return;
@@ -236,7 +244,7 @@ void Coordinator::BeginNextEvaluation() {
 
 void Coordinator::CloseEpoch() {
   if (checkpoint_in_flight_ || stop_ || !IsSettled()) return;
-  if (epoch_checkpoint_due_) {
+  if (epoch_checkpoint_due_ && MayCheckpoint()) {
     StartCheckpoint();
   } else if (!all_epochs_done_) {
     BeginEpoch(epoch_ + 1, {});

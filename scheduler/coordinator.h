@@ -150,6 +150,9 @@ class Coordinator {
   void BeginEpoch(uint32_t epoch, const std::vector<uint32_t>& done);
   void CloseEpoch();
   void BeginNextEvaluation();
+  // Not while some lanes are an epoch behind the others: a restore onto other lanes would have to
+  // tell their marks apart.
+  bool MayCheckpoint() const { return IsSettled() && epoch_ == furthest_epoch_; }
   void StartCheckpoint();
   void DropCheckpointInFlight();
   void End(absl::Status status, std::string message);

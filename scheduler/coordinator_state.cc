@@ -169,7 +169,8 @@ absl::Status Coordinator::SetState(const JournalRecord& state) {
 }
 
 void Coordinator::SetRun(const RunState& run) {
-  phase_ = static_cast<Phase>(std::min(run.phase(), static_cast<uint32_t>(Phase::kEnded)));
+  // One that died before its RunEnded was done has it still to say.
+  phase_ = static_cast<Phase>(std::min(run.phase(), static_cast<uint32_t>(Phase::kStopping)));
   routing_epoch_ = run.routing_epoch();
   loss_routing_epoch_ = run.loss_routing_epoch();
   furthest_epoch_ = run.furthest_epoch();
@@ -179,7 +180,8 @@ void Coordinator::SetRun(const RunState& run) {
   membership_.set_next_worker(run.next_worker());
   learning_rate_scale_ = run.learning_rate_scale();
   evaluations_.assign(run.evaluations().begin(), run.evaluations().end());
-  next_checkpoint_ = run.next_checkpoint();
+  // A journal that lacks its last records must not take the number of a checkpoint that is there.
+  next_checkpoint_ = std::max(next_checkpoint_, run.next_checkpoint());
   epoch_checkpoint_due_ = run.epoch_checkpoint_due();
   changed_since_checkpoint_ = run.changed_since_checkpoint();
   if (run.stop_requested()) {

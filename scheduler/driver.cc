@@ -46,6 +46,8 @@ class Driver {
     if (!before.has_value()) {
       CARAVAN_ASSIGN_OR_RETURN(from, FindResumePoint(given, checkpoints_directory_,
                                                      options_.resume || options_.restart));
+    } else {
+      from.next_checkpoint = NextCheckpoint(checkpoints_directory_);
     }
     const conf::BlockPlan& plan = before.has_value() ? before->run().block_plan() : from.block_plan;
     CoordinatorOptions coordinator{.spec = given,

@@ -13,21 +13,6 @@
 namespace caravan::scheduler {
 namespace {
 
-// One above every number that names a folder, complete or not.
-uint64_t NextNumber(const std::string& checkpoints_directory) {
-  uint64_t highest = 0;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(checkpoints_directory, error)) {
-    const std::string name = entry.path().filename().string();
-    uint64_t number = 0;
-    const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), number);
-    if (code == std::errc() && end == name.data() + name.size()) {
-      highest = std::max(highest, number);
-    }
-  }
-  return highest + 1;
-}
-
 absl::Status CheckIsOfRun(const conf::Manifest& manifest, const conf::RunSpec& spec,
                           const std::string& directory) {
   const auto differs = [&directory](std::string_view what, uint64_t found, uint64_t wanted) {
@@ -54,11 +39,25 @@ absl::Status CheckIsOfRun(const conf::Manifest& manifest, const conf::RunSpec& s
 
 }  // namespace
 
+uint64_t NextCheckpoint(const std::string& checkpoints_directory) {
+  uint64_t highest = 0;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(checkpoints_directory, error)) {
+    const std::string name = entry.path().filename().string();
+    uint64_t number = 0;
+    const auto [end, code] = std::from_chars(name.data(), name.data() + name.size(), number);
+    if (code == std::errc() && end == name.data() + name.size()) {
+      highest = std::max(highest, number);
+    }
+  }
+  return highest + 1;
+}
+
 absl::StatusOr<ResumePoint> FindResumePoint(const conf::RunSpec& spec,
                                             const std::string& checkpoints_directory, bool resume) {
   ResumePoint point;
   point.block_plan = spec.block_plan();
-  point.next_checkpoint = NextNumber(checkpoints_directory);
+  point.next_checkpoint = NextCheckpoint(checkpoints_directory);
   const absl::StatusOr<std::string> latest = net::LatestCheckpoint(checkpoints_directory);
   if (absl::IsNotFound(latest.status())) {
     if (resume) {

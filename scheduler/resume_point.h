@@ -18,6 +18,9 @@ struct ResumePoint {
   uint64_t next_checkpoint = 1;  // above every number that was ever begun
 };
 
+// One above every number that names a folder there, complete or not.
+uint64_t NextCheckpoint(const std::string& checkpoints_directory);
+
 // ALREADY_EXISTS where there are complete checkpoints and `resume` is not set; FAILED_PRECONDITION
 // names what of the newest checkpoint is not this run's.
 absl::StatusOr<ResumePoint> FindResumePoint(const conf::RunSpec& spec,

@@ -1,8 +1,11 @@
 // Any bytes as requests to a lane: each gets an answer that can be read.
 #include <cstdlib>
 
+#include "ps/lane.h"
 #include "tests/net/fuzz_input.h"
+#include "tests/sim/disk.h"
 #include "tests/sim/lane_state.h"
+#include "tests/sim/small_model.h"
 
 namespace caravan::sim {
 namespace {
