@@ -8,18 +8,18 @@ namespace {
 // Slices, so that they run side by side.
 class SeedsTest : public ::testing::TestWithParam<uint64_t> {};
 
-constexpr uint64_t kSeedsOfSlice = 15;
+constexpr uint64_t kSeedsOfSlice = 100;
 
 TEST_P(SeedsTest, EveryRunIsExact) {
   for (uint64_t i = 0; i < kSeedsOfSlice; ++i) {
     const uint64_t seed = 1 + GetParam() * kSeedsOfSlice + i;
-    const Outcome outcome = Simulate({.seed = seed});
+    const Outcome outcome = Simulate({.seed = seed, .server_faults = true});
     ASSERT_TRUE(outcome.status.ok()) << "seed " << seed << ": " << outcome.status << "\n"
                                      << outcome.story;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Slices, SeedsTest, ::testing::Range<uint64_t>(0, 2));
+INSTANTIATE_TEST_SUITE_P(Slices, SeedsTest, ::testing::Range<uint64_t>(0, 20));
 
 TEST(SimulationTest, ASeedReplaysExactly) {
   for (const uint64_t seed : {7U, 8U, 9U}) {
