@@ -85,13 +85,13 @@ class LaneRunner::Served {
   Lane& lane() { return *lane_; }
   uint64_t answers_dropped() const { return answers_dropped_; }
 
-  void Handle(net::RouterSocket::Received received) {
+  void Handle(const net::RouterSocket::Received& received) {
     const uint64_t ticket = next_ticket_++;
     std::optional<net::Message> answer = lane_->Handle(received.message, ticket);
     if (answer.has_value()) {
       Send(received.identity, *std::move(answer));
     } else {
-      waiting_.emplace(ticket, std::move(received.identity));
+      waiting_.emplace(ticket, received.identity);
     }
   }
 
@@ -127,7 +127,7 @@ absl::Status LaneRunner::ServeAvailable(Served& served) {
     CARAVAN_ASSIGN_OR_RETURN(std::optional<net::RouterSocket::Received> received,
                              router_->Receive(timeout));
     if (!received.has_value()) break;
-    served.Handle(*std::move(received));
+    served.Handle(*received);
   }
   resident_bytes_ = served.lane().resident_bytes();
   return served.Work();

@@ -49,7 +49,11 @@ TEST_P(PlantedTest, IsFound) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Plants, PlantedTest,
-                         ::testing::Values(Plant::kAcknowledgeBeforeLog, Plant::kMarksNotRestored));
+                         ::testing::Values(Plant::kAcknowledgeBeforeLog, Plant::kMarksNotRestored),
+                         [](const auto& plant) {
+                           return plant.param == Plant::kMarksNotRestored ? "MarksNotRestored"
+                                                                          : "AcknowledgeBeforeLog";
+                         });
 
 }  // namespace
 }  // namespace caravan::sim
