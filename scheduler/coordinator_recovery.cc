@@ -16,8 +16,6 @@ Millis NobodyWorksMax(const conf::Cluster& cluster) {
   return std::max(Millis{120000}, 10 * Millis{cluster.dead_after_ms()});
 }
 
-constexpr Millis kWorthTelling{5000};
-
 double Seconds(Millis time) { return static_cast<double>(time.count()) / 1000; }
 
 }  // namespace
