@@ -1,5 +1,6 @@
 // Transcripts of servers that die and come back, with and without their state, and of workers and
 // servers that were only away.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
