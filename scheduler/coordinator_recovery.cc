@@ -49,7 +49,7 @@ void Coordinator::ReleaseWorker(const Member& worker, const std::string& why) {
 
 std::string Coordinator::WaitingFor() const {
   const Millis waited = now_ - settled_at_;
-  if (waited < kWorthTelling || !HasTime()) return "";
+  if (IsSettled() || waited < kWorthTelling || !HasTime()) return "";
   return fmt::format("{} for {:.1f} s",
                      membership_.ServersReady() ? "the marks of lanes that came back"
                                                 : membership_.MissingServers(),
