@@ -1,5 +1,7 @@
 #include "storage/push_log.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,7 +14,16 @@ namespace caravan::storage {
 namespace {
 
 constexpr size_t kFreeSegmentsMax = 8;
+constexpr uint64_t kPrepareShare = 4;  // the next one is made when so much of a segment is full
 constexpr uint64_t kSegmentHeaderBytes = RecordBytes(sizeof(SegmentHeader));
+
+uint64_t WholePages(uint64_t bytes) {
+  constexpr uint64_t kPageBytes = 4096;
+  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
+
+// No segment's name: a replay passes over it.
+std::string SparePath(const PushLogOptions& options) { return options.directory + "/spare.log"; }
 
 }  // namespace
 
@@ -20,7 +31,8 @@ PushLog::PushLog(const PushLogOptions& options, const LogContent& content)
     : options_(options),
       next_number_(content.next_number),
       last_lsn_(content.last_lsn),
-      synced_lsn_(content.last_lsn) {
+      synced_lsn_(content.last_lsn),
+      spare_job_(options.side) {
   for (const LogSegment& segment : content.segments) {
     segments_.push_back({.content = segment, .file = nullptr});
   }
@@ -48,9 +60,42 @@ absl::StatusOr<std::unique_ptr<AppendFile>> PushLog::TakeFile(uint64_t number, u
     free_.pop_back();
     return file;
   }
-  const uint64_t page = 4096;
-  const uint64_t capacity = (std::max(options_.segment_bytes, needed) + page - 1) / page * page;
-  return options_.file_system->CreateAppendFile(PathOf(number), capacity);
+  PollSpare();
+  if (!spare_job_.is_started() && spare_ != nullptr && spare_->capacity() >= needed) {
+    CARAVAN_RETURN_IF_ERROR(options_.file_system->Rename(SparePath(options_), PathOf(number)));
+    return std::move(spare_);
+  }
+  return options_.file_system->CreateAppendFile(
+      PathOf(number), WholePages(std::max(options_.segment_bytes, needed)));
+}
+
+void PushLog::PollSpare() {
+  const std::optional<absl::Status> made = spare_job_.TakeResult();
+  // Where it stays away the next segment is made in time, or its error is the append's.
+  if (made.has_value() && !made->ok()) {
+    LOG(WARNING) << "no segment ahead: " << std::string(made->message());
+  }
+}
+
+// Once a good part of a segment is full, and nothing is there to follow it.
+void PushLog::PrepareNext() {
+  PollSpare();
+  const AppendFile& file = *segments_.back().file;
+  const bool is_needed = options_.side != nullptr && free_.empty() &&
+                         file.size() > file.capacity() / kPrepareShare &&
+                         spare_tried_for_ != next_number_;
+  if (!is_needed || spare_job_.is_started() || spare_ != nullptr) return;
+  spare_tried_for_ = next_number_;
+  spare_job_.Start([this] { return MakeSpare(); });
+}
+
+absl::Status PushLog::MakeSpare() {
+  // What an earlier process has left.
+  CARAVAN_RETURN_IF_ERROR(options_.file_system->Remove(SparePath(options_)));
+  CARAVAN_ASSIGN_OR_RETURN(spare_, options_.file_system->CreateAppendFile(
+                                       SparePath(options_), WholePages(options_.segment_bytes)));
+  spare_->Prepare();
+  return absl::OkStatus();
 }
 
 absl::Status PushLog::BeginSegment(uint64_t first_lsn, uint64_t bytes) {
@@ -93,6 +138,7 @@ absl::Status PushLog::Append(uint64_t lsn, std::span<const Bytes> parts) {
                                        SegmentFileId(options_.identity, segment.content.number),
                                        kPushKind, lsn, parts));
   last_lsn_ = lsn;
+  PrepareNext();
   return absl::OkStatus();
 }
 
