@@ -18,6 +18,7 @@ namespace {
 
 constexpr uint64_t kRunId = 1;
 constexpr size_t kBatches = 16;  // sets of keys that come again
+constexpr uint32_t kBlockBatches = 64;
 
 conf::RunSpec MakeSpec(const ServerBenchOptions& options, conf::Durability durability,
                        uint32_t log_mebibytes) {
@@ -149,8 +150,8 @@ uint64_t BenchLane::SendPush(const std::vector<uint64_t>& keys, bool with_keys) 
   net::Header header;
   net::Push& push = *header.mutable_push();
   push.mutable_tag()->set_epoch(0);
-  push.mutable_tag()->set_block(pushes_++);
-  push.mutable_tag()->set_batch(0);
+  push.mutable_tag()->set_block(pushes_ / kBlockBatches);
+  push.mutable_tag()->set_batch(pushes_++ % kBlockBatches);
   push.mutable_tag()->set_samples(1);
   AddSpan(keys, *push.add_spans());
   push.set_keys_signature(net::KeysSignature(keys, push.spans()));

@@ -50,7 +50,8 @@ void Imaging::Begin(uint64_t lsn, std::string checkpoint) {
                                     .image = next_image_,
                                     .lsn = lsn,
                                     .part_bytes = part_bytes_,
-                                    .side = parts_.writer});
+                                    .side = parts_.writer,
+                                    .buffers = &buffers_});
   stage_ = Stage::kSweep;
   next_chunk_ = 0;
   rows_swept_ = false;

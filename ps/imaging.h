@@ -93,6 +93,8 @@ class Imaging {
   LaneState state_;
   uint32_t next_image_;
 
+  storage::ImageBuffers buffers_;
+
   // Of the image under way.
   std::unique_ptr<storage::ImageWriter> writer_;  // null: none
   Stage stage_ = Stage::kSweep;

@@ -29,8 +29,8 @@ using Bytes = std::span<const std::byte>;
 class AppendFile {
  public:
   virtual ~AppendFile() = default;
-  // Brings the file's room into memory, so that filling it costs no more than copying. Before the
-  // first Append, by any one thread; without it all is the same, only slower.
+  // Brings the file's room into memory, so that filling it costs no more than copying. While
+  // nothing is appended yet or since Rewind; without it all is the same, only slower.
   virtual void Prepare() {}
   // Appends `parts`, one behind the other, and zeroes the 8 bytes behind them (as far as the file
   // goes). A process that is killed meanwhile leaves the first 8 of the appended bytes zero, or has

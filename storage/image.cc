@@ -76,7 +76,18 @@ std::string ImagePartName(const ImagePart& part) {
   return fmt::format("image-{:06}-{:03}", part.image, part.number);
 }
 
-ImageWriter::ImageWriter(Options options) : options_(std::move(options)), job_(options_.side) {}
+ImageWriter::ImageWriter(Options options) : options_(std::move(options)), job_(options_.side) {
+  if (options_.buffers != nullptr) std::swap(free_, options_.buffers->free_);
+}
+
+ImageWriter::~ImageWriter() {
+  if (job_.is_started()) TakeBack(job_.AwaitResult());
+  if (options_.buffers == nullptr) return;
+  buffer_.used = 0;
+  free_.push_back(std::move(buffer_));
+  if (free_.size() > kFullSlowed) free_.resize(kFullSlowed);
+  std::swap(free_, options_.buffers->free_);
+}
 
 std::span<char> ImageWriter::Add(std::string_view key, size_t value_bytes) {
   const uint32_t sizes[2] = {static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value_bytes)};

@@ -30,6 +30,17 @@ struct ImagePart {
 // "image-000007-002"
 std::string ImagePartName(const ImagePart& part);
 
+// What one image's writer leaves to the next.
+class ImageBuffers {
+ private:
+  friend class ImageWriter;
+  struct Buffer {
+    std::vector<char> bytes;
+    size_t used = 0;
+  };
+  std::vector<Buffer> free_;
+};
+
 // Entries are collected in buffers, which Options::side checks and writes: the lane only copies.
 // Owned and called by one lane thread, but for Finish.
 class ImageWriter {
@@ -41,9 +52,13 @@ class ImageWriter {
     uint32_t image = 0;
     uint64_t lsn = 0;
     uint64_t part_bytes = 0;
-    SideThread* side = nullptr;  // outlives the writer; null: what is full is written at once
+    // Both outlive the writer. `side` null: what is full is written at once; `buffers` null: its
+    // memory is not used again.
+    SideThread* side = nullptr;
+    ImageBuffers* buffers = nullptr;
   };
   explicit ImageWriter(Options options);
+  ~ImageWriter();
 
   // Errors are kept, see status(); after the first nothing more is written. Where the disk falls
   // behind by more than memory should hold, a call waits for it.
@@ -70,10 +85,7 @@ class ImageWriter {
   void Discard();
 
  private:
-  struct Buffer {
-    std::vector<char> bytes;
-    size_t used = 0;
-  };
+  using Buffer = ImageBuffers::Buffer;
   static constexpr size_t kFullSlowed = 32;  // buffers of 256 KiB
   static constexpr size_t kFullMax = 128;
 

@@ -22,9 +22,6 @@ uint64_t WholePages(uint64_t bytes) {
   return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
 }
 
-// No segment's name: a replay passes over it.
-std::string SparePath(const PushLogOptions& options) { return options.directory + "/spare.log"; }
-
 }  // namespace
 
 PushLog::PushLog(const PushLogOptions& options, const LogContent& content)
@@ -51,22 +48,21 @@ uint64_t PushLog::bytes() const {
 // A file of that number with room for `bytes` behind its header.
 absl::StatusOr<std::unique_ptr<AppendFile>> PushLog::TakeFile(uint64_t number, uint64_t bytes) {
   const uint64_t needed = kSegmentHeaderBytes + bytes + kRecordHeaderBytes;
-  if (!free_.empty() && free_.back().content.bytes >= needed) {
-    Segment& used = free_.back();
-    used.file->Rewind();
-    CARAVAN_RETURN_IF_ERROR(
-        options_.file_system->Rename(PathOf(used.content.number), PathOf(number)));
-    std::unique_ptr<AppendFile> file = std::move(used.file);
-    free_.pop_back();
-    return file;
-  }
   PollSpare();
-  if (!spare_job_.is_started() && spare_ != nullptr && spare_->capacity() >= needed) {
-    CARAVAN_RETURN_IF_ERROR(options_.file_system->Rename(SparePath(options_), PathOf(number)));
-    return std::move(spare_);
+  Spare* from = nullptr;
+  if (!spare_job_.is_started() && spare_.file != nullptr) {
+    from = &spare_;
+  } else if (!free_.empty()) {
+    from = &free_.back();
   }
-  return options_.file_system->CreateAppendFile(
-      PathOf(number), WholePages(std::max(options_.segment_bytes, needed)));
+  if (from == nullptr || from->file->capacity() < needed) {
+    return options_.file_system->CreateAppendFile(
+        PathOf(number), WholePages(std::max(options_.segment_bytes, needed)));
+  }
+  CARAVAN_RETURN_IF_ERROR(options_.file_system->Rename(from->path, PathOf(number)));
+  std::unique_ptr<AppendFile> file = std::move(from->file);
+  if (from != &spare_) free_.pop_back();
+  return file;
 }
 
 void PushLog::PollSpare() {
@@ -77,24 +73,30 @@ void PushLog::PollSpare() {
   }
 }
 
-// Once a good part of a segment is full, and nothing is there to follow it.
+// Once a good part of a segment is full: the pages of the next are brought into memory beside.
 void PushLog::PrepareNext() {
   PollSpare();
   const AppendFile& file = *segments_.back().file;
-  const bool is_needed = options_.side != nullptr && free_.empty() &&
-                         file.size() > file.capacity() / kPrepareShare &&
-                         spare_tried_for_ != next_number_;
-  if (!is_needed || spare_job_.is_started() || spare_ != nullptr) return;
+  const bool is_due = options_.side != nullptr && spare_tried_for_ != next_number_ &&
+                      file.size() > file.capacity() / kPrepareShare;
+  if (!is_due || spare_job_.is_started() || spare_.file != nullptr) return;
   spare_tried_for_ = next_number_;
+  spare_ = {.path = options_.directory + "/spare.log", .file = nullptr};
+  if (!free_.empty()) {
+    spare_ = std::move(free_.back());
+    free_.pop_back();
+  }
   spare_job_.Start([this] { return MakeSpare(); });
 }
 
 absl::Status PushLog::MakeSpare() {
-  // What an earlier process has left.
-  CARAVAN_RETURN_IF_ERROR(options_.file_system->Remove(SparePath(options_)));
-  CARAVAN_ASSIGN_OR_RETURN(spare_, options_.file_system->CreateAppendFile(
-                                       SparePath(options_), WholePages(options_.segment_bytes)));
-  spare_->Prepare();
+  if (spare_.file == nullptr) {
+    // What an earlier process has left.
+    CARAVAN_RETURN_IF_ERROR(options_.file_system->Remove(spare_.path));
+    CARAVAN_ASSIGN_OR_RETURN(spare_.file, options_.file_system->CreateAppendFile(
+                                              spare_.path, WholePages(options_.segment_bytes)));
+  }
+  spare_.file->Prepare();
   return absl::OkStatus();
 }
 
@@ -162,7 +164,7 @@ void PushLog::DropThrough(uint64_t lsn) {
     if (segment.file != nullptr && free_.size() < kFreeSegmentsMax &&
         segment.content.bytes >= options_.segment_bytes) {
       segment.file->Rewind();
-      free_.push_back(std::move(segment));
+      free_.push_back({.path = PathOf(segment.content.number), .file = std::move(segment.file)});
       continue;
     }
     const absl::Status removed = options_.file_system->Remove(PathOf(segment.content.number));

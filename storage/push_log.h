@@ -76,6 +76,11 @@ class PushLog {
     LogSegment content;
     std::unique_ptr<AppendFile> file;  // null: of an earlier process
   };
+  // Nothing that counts is in it.
+  struct Spare {
+    std::string path;  // a segment's from before, or one that no replay looks at
+    std::unique_ptr<AppendFile> file;
+  };
   std::string PathOf(uint64_t number) const;
   absl::Status BeginSegment(uint64_t first_lsn, uint64_t bytes);
   absl::StatusOr<std::unique_ptr<AppendFile>> TakeFile(uint64_t number, uint64_t bytes);
@@ -85,13 +90,13 @@ class PushLog {
 
   const PushLogOptions options_;
   std::deque<Segment> segments_;  // ascending; the last is being filled once it has a file
-  std::vector<Segment> free_;     // to be filled again
+  std::vector<Spare> free_;       // to be filled again
   uint64_t next_number_;
   uint64_t last_lsn_;
   uint64_t synced_lsn_;
   absl::Status failure_;
-  std::unique_ptr<AppendFile> spare_;  // to be filled next; the job's while it is under way
-  uint64_t spare_tried_for_ = 0;       // the number of the segment that it is to be
+  Spare spare_;                   // to be filled next; the job's while it is under way
+  uint64_t spare_tried_for_ = 0;  // the number of the segment that it is to be
   SideJob spare_job_;
 };
 

@@ -28,6 +28,7 @@ void RowStore::KeepForImage(TableId table, std::span<HotRow* const> rows) {
 }
 
 bool RowStore::SweepImage(uint64_t bytes_max) {
+  constexpr uint64_t kRowsAhead = 8;   // asked of memory
   constexpr uint64_t kSlotBytes = 16;  // what passing over a row costs, beside what saving it costs
   uint64_t bytes = 0;
   for (; image_.table < hot_.size(); ++image_.table, image_.slot = 0) {
@@ -35,6 +36,7 @@ bool RowStore::SweepImage(uint64_t bytes_max) {
     for (; image_.slot < hot.used_slots(); ++image_.slot) {
       if (bytes >= bytes_max) return false;
       bytes += kSlotBytes;
+      hot.Prefetch(image_.slot + kRowsAhead);
       HotRow* row = hot.RowIn(image_.slot);
       if (row == nullptr || !row->dirty) continue;
       const uint32_t image_before = row->image;
