@@ -1,5 +1,10 @@
 #include "base/side_thread.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <exception>
 #include <utility>
 
@@ -7,7 +12,7 @@
 
 namespace caravan {
 
-SideThread::SideThread() : thread_([this] { Run(); }) {}
+SideThread::SideThread(int niceness) : thread_([this, niceness] { Run(niceness); }) {}
 
 SideThread::~SideThread() {
   {
@@ -22,7 +27,11 @@ void SideThread::Enqueue(std::function<void()> work) {
   queue_.push_back(std::move(work));
 }
 
-void SideThread::Run() {
+void SideThread::Run(int niceness) {
+  // On Linux a thread's own. Where it is refused the thread is like any other.
+  if (niceness != 0 && setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness) != 0) {
+    LOG(WARNING) << "a side thread runs at the priority of all others: " << std::strerror(errno);
+  }
   const auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return is_ending_ || !queue_.empty();
   };

@@ -16,7 +16,8 @@ namespace caravan {
 // Does the work of its SideJobs, one after another in the order of their starts. Thread-safe.
 class SideThread {
  public:
-  SideThread();
+  // `niceness` (0 to 19): how much it gives way to other threads where processors are short.
+  explicit SideThread(int niceness = 0);
   // Waits for all that was started.
   ~SideThread();
   SideThread(const SideThread&) = delete;
@@ -25,7 +26,7 @@ class SideThread {
  private:
   friend class SideJob;
   void Enqueue(std::function<void()> work);
-  void Run();
+  void Run(int niceness);
 
   absl::Mutex mutex_;
   std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);  // one of each SideJob at most

@@ -22,7 +22,7 @@ using Seconds = std::chrono::duration<double>;
 constexpr uint64_t kRunId = 1;
 // Long enough that no image is written for the log's sake in a round without a checkpoint.
 constexpr uint32_t kLogMebibytes = 1024;
-constexpr auto kNap = std::chrono::microseconds(50);
+constexpr auto kNap = std::chrono::microseconds(100);
 
 double SecondsSince(SteadyClock::time_point start) {
   return Seconds(SteadyClock::now() - start).count();

@@ -60,8 +60,9 @@ class LaneRunner {
   absl::Status ServeAvailable(Served& served);
   void Fail(const absl::Status& status);
 
-  SideThread side_;  // first: they outlive the lane
-  SideThread writer_;
+  // First: they outlive the lane. Both give way to it; what it waits for more gives way less.
+  SideThread side_{15};
+  SideThread writer_{5};
   std::unique_ptr<net::RouterSocket> router_;  // the serving thread's
   const std::string endpoint_;
   BoundedQueue<std::unique_ptr<Lane>> built_{1};
