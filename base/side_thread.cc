@@ -1,25 +1,18 @@
 #include "base/side_thread.h"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <exception>
-#include <string>
 #include <utility>
 
 #include <glog/logging.h>
 
 namespace caravan {
-namespace {
 
-absl::Status Call(const std::function<absl::Status()>& job) {
-  try {
-    return job();
-  } catch (const std::exception& error) {
-    return absl::InternalError(error.what());
-  }
-}
-
-}  // namespace
-
-SideThread::SideThread() : thread_([this] { Run(); }) {}
+SideThread::SideThread(int niceness) : thread_([this, niceness] { Run(niceness); }) {}
 
 SideThread::~SideThread() {
   {
@@ -29,44 +22,75 @@ SideThread::~SideThread() {
   thread_.join();
 }
 
-void SideThread::Start(std::function<absl::Status()> job) {
+void SideThread::Enqueue(std::function<void()> work) {
   const absl::MutexLock lock(&mutex_);
-  CHECK(!is_running_ && !result_.has_value()) << "one job at a time";
-  is_running_ = true;
-  job_ = std::move(job);
+  queue_.push_back(std::move(work));
 }
 
-std::optional<absl::Status> SideThread::TakeResult() {
-  const absl::MutexLock lock(&mutex_);
-  return std::exchange(result_, std::nullopt);
-}
-
-absl::Status SideThread::AwaitResult() {
-  const absl::MutexLock lock(&mutex_);
-  CHECK(is_running_ || result_.has_value()) << "no job to wait for";
-  const auto has_result = [this]()
-                              ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return result_.has_value(); };
-  mutex_.Await(absl::Condition(&has_result));
-  return *std::exchange(result_, std::nullopt);
-}
-
-void SideThread::Run() {
+void SideThread::Run(int niceness) {
+  // On Linux a thread's own. Where it is refused the thread is like any other.
+  if (niceness != 0 && setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), niceness) != 0) {
+    LOG(WARNING) << "a side thread runs at the priority of all others: " << std::strerror(errno);
+  }
   const auto has_work = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return is_ending_ || job_ != nullptr;
+    return is_ending_ || !queue_.empty();
   };
   while (true) {
-    std::function<absl::Status()> job;
+    std::function<void()> work;
     {
       const absl::MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(&has_work));
-      if (job_ == nullptr) return;
-      job = std::exchange(job_, nullptr);
+      if (queue_.empty()) return;
+      work = std::move(queue_.front());
+      queue_.pop_front();
     }
-    absl::Status status = Call(job);
-    const absl::MutexLock lock(&mutex_);
-    result_ = std::move(status);
-    is_running_ = false;
+    work();
   }
+}
+
+SideJob::~SideJob() {
+  if (is_started_) Wait();
+}
+
+void SideJob::Do(const std::function<absl::Status()>& work) {
+  absl::Status status;
+  try {
+    status = work();
+  } catch (const std::exception& error) {
+    status = absl::InternalError(error.what());
+  }
+  const absl::MutexLock lock(&mutex_);
+  result_ = std::move(status);
+}
+
+void SideJob::Start(std::function<absl::Status()> work) {
+  CHECK(!is_started_) << "one piece of work at a time";
+  is_started_ = true;
+  if (thread_ == nullptr) {
+    Do(work);
+  } else {
+    thread_->Enqueue([this, work = std::move(work)] { Do(work); });
+  }
+}
+
+std::optional<absl::Status> SideJob::TakeResult() {
+  const absl::MutexLock lock(&mutex_);
+  std::optional<absl::Status> result = std::exchange(result_, std::nullopt);
+  if (result.has_value()) is_started_ = false;
+  return result;
+}
+
+absl::Status SideJob::AwaitResult() {
+  Wait();
+  return *TakeResult();
+}
+
+void SideJob::Wait() {
+  CHECK(is_started_) << "nothing to wait for";
+  const absl::MutexLock lock(&mutex_);
+  const auto has_result = [this]()
+                              ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return result_.has_value(); };
+  mutex_.Await(absl::Condition(&has_result));
 }
 
 }  // namespace caravan

@@ -61,14 +61,14 @@ void DenseStore::SetVersions(uint64_t lsn) {
   for (State& state : states_) state.version = lsn;
 }
 
-void DenseStore::Save(size_t i, storage::RecordBatch& records) const {
+void DenseStore::Save(size_t i, storage::ImageWriter& image) const {
   const State& state = states_[i];
-  std::string value;
-  storage::FormatRow(state.version, state.steps, std::as_bytes(std::span(state.floats)), value);
-  records.Put(storage::EncodeKey({.shard = chunks_[i].shard,
-                                  .kind = storage::RecordKind::kChunk,
-                                  .number = Index(chunks_[i].id)}),
-              value);
+  const std::span<const std::byte> floats = std::as_bytes(std::span(state.floats));
+  const std::string key = storage::EncodeKey({.shard = chunks_[i].shard,
+                                              .kind = storage::RecordKind::kChunk,
+                                              .number = Index(chunks_[i].id)});
+  storage::FormatRow(state.version, state.steps, floats,
+                     image.Add(key, storage::FormattedBytes(floats.size())));
 }
 
 absl::Status DenseStore::Load(ChunkId id, std::string_view value) {

@@ -12,7 +12,7 @@
 #include "conf/run_spec.pb.h"
 #include "net/placement.h"
 #include "ps/optimizers/optimizer.h"
-#include "storage/record_store.h"
+#include "storage/image.h"
 
 namespace caravan::ps {
 
@@ -32,7 +32,7 @@ class DenseStore {
   // After the last Load: DATA_LOSS names a chunk that did not come.
   absl::Status CheckComplete() const;
   // The record of chunk i.
-  void Save(size_t i, storage::RecordBatch& records) const;
+  void Save(size_t i, storage::ImageWriter& image) const;
 
   // Ascending by id; index i below counts in it.
   std::span<const net::DenseChunk> chunks() const { return chunks_; }

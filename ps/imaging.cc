@@ -31,29 +31,8 @@ Imaging::Imaging(const Parts& parts, std::string directory, uint64_t part_bytes,
       directory_(std::move(directory)),
       part_bytes_(part_bytes),
       state_(std::move(state)),
-      next_image_(state_.next_image()) {}
-
-Imaging::~Imaging() {
-  if (is_job_running_ && parts_.side != nullptr) parts_.side->AwaitResult().IgnoreError();
-}
-
-void Imaging::StartJob(std::function<absl::Status()> job) {
-  is_job_running_ = true;
-  if (parts_.side != nullptr) {
-    parts_.side->Start(std::move(job));
-  } else {
-    inline_result_ = job();
-  }
-}
-
-std::optional<absl::Status> Imaging::TakeJobResult() {
-  if (!is_job_running_) return std::nullopt;
-  std::optional<absl::Status> result = parts_.side != nullptr
-                                           ? parts_.side->TakeResult()
-                                           : std::exchange(inline_result_, std::nullopt);
-  if (result.has_value()) is_job_running_ = false;
-  return result;
-}
+      next_image_(state_.next_image()),
+      job_(parts.writer) {}
 
 void Imaging::Begin(uint64_t lsn, std::string checkpoint) {
   CHECK(!is_active()) << directory_;
@@ -70,12 +49,14 @@ void Imaging::Begin(uint64_t lsn, std::string checkpoint) {
                                     .identity = state_.identity(),
                                     .image = next_image_,
                                     .lsn = lsn,
-                                    .part_bytes = part_bytes_});
+                                    .part_bytes = part_bytes_,
+                                    .side = parts_.writer,
+                                    .buffers = &buffers_});
   stage_ = Stage::kSweep;
   next_chunk_ = 0;
   rows_swept_ = false;
   is_cold_linked_ = false;
-  commit_ = {};
+  is_committed_ = false;
   parts_.rows->BeginImage(next_image_++, is_whole ? 0 : state_.lsn, lsn, writer_.get());
   storage::RecordBatch records;
   parts_.marks->Save(records);
@@ -84,37 +65,38 @@ void Imaging::Begin(uint64_t lsn, std::string checkpoint) {
                 FormatShardRecord(parts_.rows->rows(shard)));
   }
   writer_->Put(records);
-  StartJob([this] { return LinkCold(); });
+  job_.Start([this] { return LinkCold(); });
 }
 
 bool Imaging::NeedsSlice() const {
   if (writer_ == nullptr) return false;
-  const bool is_copying = stage_ == Stage::kSweep && !(rows_swept_ && is_cold_linked_);
-  return (is_copying && !rows_swept_) || (is_job_running_ && parts_.side == nullptr);
+  const bool is_copying = stage_ == Stage::kSweep && !rows_swept_ && !writer_->is_behind();
+  return is_copying || (job_.is_started() && parts_.writer == nullptr);
 }
 
-void Imaging::SaveChunk() {
-  storage::RecordBatch records;
-  parts_.dense->Save(next_chunk_++, records);
-  writer_->Put(records);
-}
+double Imaging::progress() const { return is_swept() ? 1 : parts_.rows->SweptShare(); }
 
 void Imaging::KeepChunks() {
   if (is_swept()) return;
   while (next_chunk_ < parts_.dense->chunks().size()) SaveChunk();
 }
 
+void Imaging::Sweep(uint64_t bytes) {
+  writer_->KeepWriting();
+  if (rows_swept_ || writer_->is_behind()) return;
+  const uint64_t end = writer_->bytes() + bytes;
+  while (next_chunk_ < parts_.dense->chunks().size() && writer_->bytes() < end) SaveChunk();
+  if (writer_->bytes() >= end) return;
+  rows_swept_ = parts_.rows->SweepImage(end - writer_->bytes());
+  Pass(parts_.kill_points, KillPoint::kInFlush);
+}
+
 std::optional<Imaging::Result> Imaging::Work(uint64_t bytes) {
   if (writer_ == nullptr) return std::nullopt;
   if (stage_ == Stage::kSweep) {
-    const uint64_t end = writer_->bytes() + bytes;
-    while (next_chunk_ < parts_.dense->chunks().size() && writer_->bytes() < end) SaveChunk();
-    if (!rows_swept_ && writer_->bytes() < end) {
-      rows_swept_ = parts_.rows->SweepImage(end - writer_->bytes());
-      Pass(parts_.kill_points, KillPoint::kInFlush);
-    }
+    Sweep(bytes);
     if (!is_cold_linked_) {
-      const std::optional<absl::Status> linked = TakeJobResult();
+      const std::optional<absl::Status> linked = job_.TakeResult();
       if (linked.has_value() && !linked->ok()) return End(*linked);
       is_cold_linked_ = linked.has_value();
     }
@@ -122,22 +104,25 @@ std::optional<Imaging::Result> Imaging::Work(uint64_t bytes) {
     if (!rows_swept_ || !is_cold_linked_) return std::nullopt;
     // What changes or leaves from here on is not the image's any more.
     parts_.rows->EndImage();
-    stage_ = Stage::kCommit;
-    StartJob([this] { return CommitImage(commit_); });
+    stage_ = Stage::kWrite;
   }
-  const std::optional<absl::Status> committed = TakeJobResult();
+  if (stage_ == Stage::kWrite) {
+    if (!writer_->IsWritten()) return std::nullopt;
+    stage_ = Stage::kCommit;
+    job_.Start([this] { return CommitImage(); });
+  }
+  const std::optional<absl::Status> committed = job_.TakeResult();
   return committed.has_value() ? std::optional(End(*committed)) : std::nullopt;
 }
 
 Imaging::Result Imaging::Complete() {
   while (true) {
     if (std::optional<Result> result = Work(part_bytes_)) return *std::move(result);
-    if (is_job_running_ && !NeedsSlice() && parts_.side != nullptr) {
-      inline_result_.reset();
-      const absl::Status status = parts_.side->AwaitResult();
-      is_job_running_ = false;
-      if (stage_ == Stage::kCommit || !status.ok()) return End(status);
-      is_cold_linked_ = true;
+    if (NeedsSlice()) continue;
+    if (stage_ == Stage::kWrite || writer_->is_behind()) {
+      writer_->AwaitWritten();
+    } else if (job_.is_started()) {
+      job_.Wait();
     }
   }
 }
@@ -145,13 +130,12 @@ Imaging::Result Imaging::Complete() {
 Imaging::Result Imaging::End(absl::Status status) {
   Result result{.status = std::move(status),
                 .lsn = next_state_.lsn,
-                .is_committed = commit_.is_committed,
-                .files = std::move(commit_.files)};
+                .is_committed = is_committed_,
+                .checkpoint = checkpoint_};
   parts_.rows->EndImage();
-  if (commit_.is_committed) {
+  if (is_committed_) {
     state_ = std::move(next_state_);
     state_.parts.insert(state_.parts.end(), writer_->parts().begin(), writer_->parts().end());
-    if (!checkpoint_.empty() && result.status.ok()) digests_ = std::move(commit_.digests);
   } else {
     writer_->Discard();
   }
@@ -174,55 +158,26 @@ absl::Status Imaging::LinkCold() const {
   return parts_.rows->records().LinkTo(Below(checkpoint_, kColdName));
 }
 
-absl::Status Imaging::CommitImage(Commit& commit) const {
-  CARAVAN_RETURN_IF_ERROR(writer_->Finish());
+absl::Status Imaging::CommitImage() {
+  CARAVAN_RETURN_IF_ERROR(writer_->Finish(parts_.is_synced));
   LaneState state = next_state_;
   state.parts.insert(state.parts.end(), writer_->parts().begin(), writer_->parts().end());
   CARAVAN_RETURN_IF_ERROR(parts_.file_system->WriteFileAtomically(Below(directory_, kStateName),
                                                                   FormatLaneState(state)));
-  commit.is_committed = true;
-  if (!checkpoint_.empty()) CARAVAN_RETURN_IF_ERROR(LinkCheckpoint(state, commit));
+  is_committed_ = true;
+  if (!checkpoint_.empty()) CARAVAN_RETURN_IF_ERROR(LinkCheckpoint(state));
   RemoveOldParts(state);
   return absl::OkStatus();
 }
 
-absl::Status Imaging::LinkCheckpoint(const LaneState& state, Commit& commit) const {
+absl::Status Imaging::LinkCheckpoint(const LaneState& state) const {
   storage::FileSystem& files = *parts_.file_system;
   for (const storage::ImagePart& part : state.parts) {
     const std::string name = fmt::format("{}/{}", kImagesName, ImagePartName(part));
     CARAVAN_RETURN_IF_ERROR(files.HardLink(Below(directory_, name), Below(checkpoint_, name)));
     Pass(parts_.kill_points, KillPoint::kInCheckpoint);
   }
-  CARAVAN_RETURN_IF_ERROR(
-      files.WriteFileAtomically(Below(checkpoint_, kStateName), FormatLaneState(state)));
-  for (const std::string_view folder : {kColdName, kImagesName, std::string_view()}) {
-    CARAVAN_RETURN_IF_ERROR(DigestFiles(std::string(folder), commit));
-    CARAVAN_RETURN_IF_ERROR(files.SyncDirectory(Below(checkpoint_, folder)));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Imaging::DigestFiles(const std::string& folder, Commit& commit) const {
-  const std::string directory = Below(checkpoint_, folder);
-  CARAVAN_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                           parts_.file_system->List(directory));
-  for (const std::string& name : names) {
-    const std::string path = Below(directory, name);
-    if (parts_.file_system->IsDirectory(path)) continue;
-    const std::string relative = folder.empty() ? name : Below(folder, name);
-    // A table of RocksDB and an image's part never change under their name.
-    const bool is_fixed = folder == kImagesName || name.ends_with(".sst");
-    const auto known = digests_.find(relative);
-    File file{.path = relative, .digest = {}};
-    if (is_fixed && known != digests_.end()) {
-      file.digest = known->second;
-    } else {
-      CARAVAN_ASSIGN_OR_RETURN(file.digest, parts_.file_system->DigestFile(path));
-    }
-    if (is_fixed) commit.digests[relative] = file.digest;
-    commit.files.push_back(std::move(file));
-  }
-  return absl::OkStatus();
+  return files.WriteFileAtomically(Below(checkpoint_, kStateName), FormatLaneState(state));
 }
 
 // They are of no image that counts. What can't be removed costs room, and is tried again.

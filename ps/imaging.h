@@ -1,7 +1,7 @@
 // A lane's image, written while the lane serves: what rows, dense chunks, marks and ledger are at
 // one LSN. Rows and chunks are copied in slices; one that is about to change and was not copied yet
-// is copied then, so that the image is exact. What is slow (flushing the cold rows, syncing,
-// linking, reading files for their digests) is done beside the lane's thread.
+// is copied then, so that the image is exact. What is slow (writing, flushing the cold rows,
+// linking) is done beside the lane's thread.
 //
 // It lets the push log drop what is before it, and is a lane's part of a checkpoint: its files and
 // those of the cold store, by hard links.
@@ -9,7 +9,6 @@
 #define CARAVAN_PS_IMAGING_H_
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -35,32 +34,27 @@ class Imaging {
   // All outlive it.
   struct Parts {
     storage::FileSystem* file_system = nullptr;
-    SideThread* side = nullptr;  // null: its jobs are done in Work
+    SideThread* writer = nullptr;  // null: its jobs are done in Begin and Work
+    bool is_synced = false;        // an image that counts survives a loss of power
     KillPoints* kill_points = nullptr;
     storage::RowStore* rows = nullptr;
     DenseStore* dense = nullptr;
     const Marks* marks = nullptr;
-  };
-  struct File {
-    std::string path;  // relative to the lane's part of the checkpoint
-    FileDigest digest;
   };
   // What a Begin came to.
   struct Result {
     absl::Status status;
     uint64_t lsn = 0;
     bool is_committed = false;  // the lane's folder has the image, whatever became of a checkpoint
-    std::vector<File> files;    // of the checkpoint
+    std::string checkpoint;     // of Begin; where that failed the folder is gone
   };
 
   // `directory`: the lane's folder. `state`: what it holds, identity included; an image without
   // parts is followed by a whole one.
   Imaging(const Parts& parts, std::string directory, uint64_t part_bytes, LaneState state);
-  // Waits for what is done beside.
-  ~Imaging();
 
   // Begins an image of the state after `lsn`; there is none under way. `checkpoint`: the lane's
-  // folder of a checkpoint, to be made; empty: none.
+  // folder of a checkpoint, to be made and its files linked there; empty: none.
   void Begin(uint64_t lsn, std::string checkpoint);
   bool is_active() const { return writer_ != nullptr; }
   // Whether Work has something to do on this thread.
@@ -69,6 +63,9 @@ class Imaging {
   std::optional<Result> Work(uint64_t bytes);
   // Work until it is over, waiting for what is done beside; it is active.
   Result Complete();
+
+  // How much of it is copied, 0 to 1.
+  double progress() const;
 
   // Before they change.
   void KeepRows(TableId table, std::span<storage::HotRow* const> rows) {
@@ -79,22 +76,14 @@ class Imaging {
   const LaneState& state() const { return state_; }
 
  private:
-  enum class Stage { kSweep, kCommit };
-  // What the job beside hands back.
-  struct Commit {
-    bool is_committed = false;
-    std::vector<File> files;
-    std::map<std::string, FileDigest> digests;  // of files that never change
-  };
+  enum class Stage { kSweep, kWrite, kCommit };
 
   bool is_swept() const { return writer_ == nullptr || stage_ != Stage::kSweep; }
-  void StartJob(std::function<absl::Status()> job);
-  std::optional<absl::Status> TakeJobResult();
-  void SaveChunk();
+  void SaveChunk() { parts_.dense->Save(next_chunk_++, *writer_); }
+  void Sweep(uint64_t bytes);
   absl::Status LinkCold() const;
-  absl::Status CommitImage(Commit& commit) const;
-  absl::Status LinkCheckpoint(const LaneState& state, Commit& commit) const;
-  absl::Status DigestFiles(const std::string& folder, Commit& commit) const;
+  absl::Status CommitImage();
+  absl::Status LinkCheckpoint(const LaneState& state) const;
   void RemoveOldParts(const LaneState& state) const;
   Result End(absl::Status status);
 
@@ -103,7 +92,8 @@ class Imaging {
   const uint64_t part_bytes_;
   LaneState state_;
   uint32_t next_image_;
-  std::map<std::string, FileDigest> digests_;  // of the last checkpoint's files that never change
+
+  storage::ImageBuffers buffers_;
 
   // Of the image under way.
   std::unique_ptr<storage::ImageWriter> writer_;  // null: none
@@ -113,9 +103,8 @@ class Imaging {
   size_t next_chunk_ = 0;
   bool rows_swept_ = false;
   bool is_cold_linked_ = false;
-  Commit commit_;  // the job's while it runs
-  bool is_job_running_ = false;
-  std::optional<absl::Status> inline_result_;
+  bool is_committed_ = false;  // the job's while it is under way
+  SideJob job_;
 };
 
 }  // namespace caravan::ps

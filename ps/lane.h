@@ -1,7 +1,7 @@
 // A lane: the state machine behind one socket of a server. It owns its shards outright: their rows,
 // dense chunks, marks and ledger. No thread, clock or socket in it; the same requests in the same
 // order give the same bits. What is slow (flushing the cold rows, linking and reading files) is
-// done by Options::side, in calls of Work where there is none.
+// done by Options::side and writer, in calls of Work where there is none.
 //
 // Whatever a request holds, it gets an answer: INVALID with the reason where it breaks a bound,
 // WRONG_RUN, WRONG_ROUTE, UNKNOWN_KEYS, FAILED. A push changes everything or nothing.
@@ -22,6 +22,7 @@
 #include "conf/manifest.pb.h"
 #include "conf/run_spec.pb.h"
 #include "net/message.h"
+#include "ps/checkpoint_files.h"
 #include "ps/dense_store.h"
 #include "ps/imaging.h"
 #include "ps/key_lists.h"
@@ -53,10 +54,11 @@ class Lane {
     uint32_t lanes_total = 1;
     uint64_t run_id = 0;
     std::string data_directory;  // the lane's own: log, images, cold rows; locked while it lives
-    // Outlive the lane. Null: the machine's own disk, RocksDB, no side thread, nothing armed.
+    // Outlive the lane. Null: the machine's own disk, RocksDB, no side threads, nothing armed.
     storage::FileSystem* file_system = nullptr;
     storage::RecordStores* record_stores = nullptr;
-    SideThread* side = nullptr;
+    SideThread* side = nullptr;    // what may take long
+    SideThread* writer = nullptr;  // what the lane goes on with: images, the log's segments
     KillPoints* kill_points = nullptr;
   };
 
@@ -142,6 +144,7 @@ class Lane {
   absl::StatusOr<Batch> CheckTag(const net::Push& push) const;
   absl::StatusOr<Gradients> CheckGradients(const Batch& batch, const KeyList& list,
                                            const net::Message& request);
+  static absl::Status CheckFinite(const PushRecord& record);
   absl::Status AcquireRows(std::span<const KeyList::Span> spans, std::span<const uint64_t> keys);
   void UpdateRows(const PushRecord& record, uint64_t lsn, const std::vector<bool>& shard_needs);
   void UpdateChunks(const PushRecord& record, uint64_t lsn, const std::vector<bool>& shard_needs);
@@ -152,6 +155,7 @@ class Lane {
   net::Message MakeSaved(uint64_t request_id) const;
   void BeginImage(std::string checkpoint);
   void FinishImage(const Imaging::Result& result);
+  void FinishSaving(const absl::Status& status, std::span<const CheckpointFiles::File> files);
   void BoundLog();
   void ReleaseHeld();
 
@@ -172,7 +176,7 @@ class Lane {
   using Record = std::pair<std::string_view, std::string_view>;
   absl::Status LoadRows(std::span<const Record> rows);
   absl::Status Replay(const storage::FileRecord& record);
-  Imaging::Parts ImagingParts();
+  void OpenImaging(LaneState state);
 
   uint32_t ShardOf(TableId table, uint64_t key) const;
 
@@ -192,6 +196,7 @@ class Lane {
   KeyLists key_lists_;
   std::unique_ptr<storage::FileLock> lock_;
   std::unique_ptr<Imaging> imaging_;
+  std::unique_ptr<CheckpointFiles> checkpoint_files_;
   std::unique_ptr<storage::PushLog> log_;  // null under CHECKPOINT
   uint64_t lsn_ = kFirstLsn;               // of the last push applied
   uint64_t log_bytes_ = 0;                 // appended since the last image began
@@ -206,7 +211,9 @@ class Lane {
     uint64_t request_id = 0;
   };
   std::string saving_directory_;  // empty: none
-  bool is_saving_ = false;        // the image under way is for it
+  bool is_saving_ = false;        // its image is begun, or its files are being synced
+  uint64_t saved_lsn_ = 0;        // of its image
+  uint64_t saved_rows_ = 0;
   std::vector<Waiter> waiters_;
   // The last checkpoint's answer, for a request that comes twice.
   std::string saved_directory_;

@@ -34,16 +34,22 @@ storage::PushLogOptions Lane::LogOptions() const {
           .directory = Below(options_.data_directory, kLogName),
           .identity = state.identity(),
           .segment_bytes = (uint64_t{spec_.job().server().log_mebibytes()} << 20) / kLogSegments,
-          .is_synced = spec_.job().cluster().durability() == conf::POWER_LOSS};
+          .is_synced = spec_.job().cluster().durability() == conf::POWER_LOSS,
+          .side = options_.writer};
 }
 
-Imaging::Parts Lane::ImagingParts() {
-  return {.file_system = options_.file_system,
-          .side = options_.side,
-          .kill_points = options_.kill_points,
-          .rows = rows_.get(),
-          .dense = &dense_,
-          .marks = &marks_};
+void Lane::OpenImaging(LaneState state) {
+  const storage::PushLogOptions log = LogOptions();
+  imaging_ =
+      std::make_unique<Imaging>(Imaging::Parts{.file_system = options_.file_system,
+                                               .writer = options_.writer,
+                                               .is_synced = log.is_synced,
+                                               .kill_points = options_.kill_points,
+                                               .rows = rows_.get(),
+                                               .dense = &dense_,
+                                               .marks = &marks_},
+                                options_.data_directory, log.segment_bytes, std::move(state));
+  checkpoint_files_ = std::make_unique<CheckpointFiles>(options_.file_system, options_.side);
 }
 
 absl::Status Lane::Lock() {
@@ -109,8 +115,7 @@ absl::Status Lane::BeginFrom(LaneState state, uint64_t lsn, uint64_t log_number)
   lsn_ = lsn;
   dense_.SetVersions(lsn);
   const storage::PushLogOptions log = LogOptions();
-  imaging_ = std::make_unique<Imaging>(ImagingParts(), options_.data_directory, log.segment_bytes,
-                                       std::move(state));
+  OpenImaging(std::move(state));
   if (spec_.job().cluster().durability() == conf::CHECKPOINT) return absl::OkStatus();
   imaging_->Begin(lsn_, "");
   CARAVAN_RETURN_IF_ERROR(imaging_->Complete().status);
@@ -233,8 +238,7 @@ absl::Status Lane::RecoverFrom(const LaneState& state, bool power_was_lost) {
     return BeginFrom(std::move(again), storage::NextGeneration(lsn_), content.next_number);
   }
   for (const storage::LogSegment& segment : content.segments) log_bytes_ += segment.bytes;
-  imaging_ =
-      std::make_unique<Imaging>(ImagingParts(), options_.data_directory, log.segment_bytes, state);
+  OpenImaging(state);
   log_ = std::make_unique<storage::PushLog>(log, content);
   return absl::OkStatus();
 }

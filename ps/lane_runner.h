@@ -4,6 +4,7 @@
 #define CARAVAN_PS_LANE_RUNNER_H_
 
 #include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,10 +39,14 @@ class LaneRunner {
 
   // For the lane's slow work: Lane::Options::side. Outlives the lane.
   SideThread* side() { return &side_; }
+  // Lane::Options::writer, as well.
+  SideThread* writer() { return &writer_; }
 
   const std::string& endpoint() const { return endpoint_; }
   bool is_ready() const { return ready_; }
   uint64_t resident_bytes() const { return resident_bytes_; }
+  // Processor time of the serving thread so far.
+  std::chrono::nanoseconds processor_time();
   void SetRoutingEpoch(uint32_t epoch) { routing_epoch_ = epoch; }
   // Why the lane cannot serve, once it cannot; OK until then.
   absl::Status failure() const;
@@ -55,7 +60,9 @@ class LaneRunner {
   absl::Status ServeAvailable(Served& served);
   void Fail(const absl::Status& status);
 
-  SideThread side_;                            // first: it outlives the lane
+  // First: they outlive the lane. Both give way to it; what it waits for more gives way less.
+  SideThread side_{15};
+  SideThread writer_{5};
   std::unique_ptr<net::RouterSocket> router_;  // the serving thread's
   const std::string endpoint_;
   BoundedQueue<std::unique_ptr<Lane>> built_{1};

@@ -11,7 +11,7 @@
 namespace caravan::ps {
 namespace {
 
-constexpr uint32_t kStateFormat = 1;
+constexpr uint32_t kStateFormat = 2;
 constexpr std::string_view kMagic = "CARAVANL";
 
 template <typename T>

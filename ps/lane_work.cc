@@ -20,18 +20,24 @@ constexpr uint64_t kSliceBytes = 512 << 10;
 constexpr size_t kWaitersMax = 16;
 // The log may grow to so many of its budgets while an image is written, then pushes wait for it.
 constexpr uint64_t kLogBudgets = 4;
+constexpr double kPace = 2;  // copied by the time that half of that room is used
+constexpr int kPushSlicesMax = 8;
 
 }  // namespace
 
 bool Lane::HasWork() const {
   const bool is_asked = !saving_directory_.empty() && !is_saving_ && !imaging_->is_active();
-  return !held_.empty() || !late_answers_.empty() || is_asked || imaging_->NeedsSlice();
+  const bool is_saved = checkpoint_files_->is_active() && options_.side == nullptr;
+  return !held_.empty() || !late_answers_.empty() || is_asked || is_saved || imaging_->NeedsSlice();
 }
 
 std::vector<Lane::LateAnswer> Lane::Work() {
   ReleaseHeld();
   if (std::optional<Imaging::Result> result = imaging_->Work(kSliceBytes)) FinishImage(*result);
-  if (!imaging_->is_active() && !saving_directory_.empty()) {
+  if (const std::optional<CheckpointFiles::Result> saved = checkpoint_files_->TakeResult()) {
+    FinishSaving(saved->status, saved->files);
+  }
+  if (!imaging_->is_active() && !saving_directory_.empty() && !is_saving_) {
     BeginImage(fmt::format("{}/{}", saving_directory_, LaneDirectory(options_.lane)));
   }
   return std::exchange(late_answers_, {});
@@ -54,7 +60,10 @@ void Lane::ReleaseHeld() {
 // ---- images ----
 
 void Lane::BeginImage(std::string checkpoint) {
-  is_saving_ = !checkpoint.empty();
+  if (!checkpoint.empty()) {
+    is_saving_ = true;
+    saved_rows_ = rows_->rows();
+  }
   image_log_bytes_ = std::exchange(log_bytes_, 0);
   imaging_->Begin(lsn_, std::move(checkpoint));
 }
@@ -69,40 +78,52 @@ void Lane::FinishImage(const Imaging::Result& result) {
     LOG(WARNING) << "lane=" << Index(options_.lane)
                  << " has no image: " << std::string(result.status.message());
   }
-  if (!is_saving_) return;
+  if (result.checkpoint.empty()) return;
+  if (!result.status.ok()) return FinishSaving(result.status, {});
+  saved_lsn_ = result.lsn;
+  checkpoint_files_->Begin(result.checkpoint);
+}
+
+void Lane::FinishSaving(const absl::Status& status, std::span<const CheckpointFiles::File> files) {
   is_saving_ = false;
   saved_directory_.clear();
-  if (result.status.ok()) {
+  if (status.ok()) {
     saved_ = {};
-    for (const Imaging::File& file : result.files) {
+    for (const CheckpointFiles::File& file : files) {
       net::CheckpointFile& entry = *saved_.add_files();
       entry.set_path(fmt::format("{}/{}", LaneDirectory(options_.lane), file.path));
       entry.set_bytes(file.digest.bytes);
       entry.set_checksum(file.digest.checksum);
     }
-    saved_.set_rows(rows_->rows());
+    saved_.set_rows(saved_rows_);
     saved_directory_ = saving_directory_;
-    LOG(INFO) << "lane=" << Index(options_.lane) << " checkpointed lsn=" << result.lsn
+    LOG(INFO) << "lane=" << Index(options_.lane) << " checkpointed lsn=" << saved_lsn_
               << " to=" << saved_directory_;
   }
   for (const Waiter& waiter : waiters_) {
     late_answers_.push_back({.ticket = waiter.ticket,
-                             .message = result.status.ok()
-                                            ? MakeSaved(waiter.request_id)
-                                            : Refuse(waiter.request_id, result.status)});
+                             .message = status.ok() ? MakeSaved(waiter.request_id)
+                                                    : Refuse(waiter.request_id, status)});
   }
   waiters_.clear();
   saving_directory_.clear();
 }
 
-// The log is as long as what was pushed since the last image: beyond its budget another is due.
+// The log is as long as what was pushed since the last image: beyond its budget another is due. A
+// push helps along an image that falls behind the log, so that none has to wait for its rest.
 void Lane::BoundLog() {
   if (log_ == nullptr) return;
   const uint64_t budget = uint64_t{spec_.job().server().log_mebibytes()} << 20;
   if (!imaging_->is_active() && log_bytes_ > std::max(budget, log_bytes_retry_)) BeginImage("");
-  if (imaging_->is_active() && log_bytes_ > kLogBudgets * budget) {
-    FinishImage(imaging_->Complete());
+  if (!imaging_->is_active()) return;
+  const double room_used =
+      static_cast<double>(log_bytes_) / static_cast<double>(kLogBudgets * budget);
+  for (int i = 0; i < kPushSlicesMax && imaging_->progress() < kPace * room_used; ++i) {
+    if (std::optional<Imaging::Result> result = imaging_->Work(kSliceBytes)) {
+      return FinishImage(*result);
+    }
   }
+  if (log_bytes_ > kLogBudgets * budget) FinishImage(imaging_->Complete());
 }
 
 // ---- checkpoints ----

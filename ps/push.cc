@@ -83,12 +83,15 @@ absl::StatusOr<Lane::Gradients> Lane::CheckGradients(const Batch& batch, const K
                                                   TagText(batch), gradients.dense.size(),
                                                   dense_.floats()));
   }
-  if (!AllFinite(gradients.rows) || !AllFinite(gradients.dense)) {
-    return absl::InvalidArgumentError(fmt::format("push of {}: {} gradients hold NaN or infinity",
-                                                  TagText(batch),
-                                                  AllFinite(gradients.rows) ? "dense" : "row"));
-  }
   return gradients;
+}
+
+absl::Status Lane::CheckFinite(const PushRecord& record) {
+  const bool are_rows_finite = AllFinite(record.rows);
+  if (are_rows_finite && AllFinite(record.dense)) return absl::OkStatus();
+  return absl::InvalidArgumentError(fmt::format("push of {}: {} gradients hold NaN or infinity",
+                                                TagText(record.batch),
+                                                are_rows_finite ? "dense" : "row"));
 }
 
 absl::Status Lane::AcquireRows(std::span<const KeyList::Span> spans,
@@ -216,6 +219,8 @@ absl::StatusOr<net::Message> Lane::HandlePush(const net::Header& header,
                     .rows = gradients.rows,
                     .dense = gradients.dense};
   absl::Status status = AcquireRows(record.spans, record.keys);
+  // Right before the log's checksum, which finds the gradients in the cache then.
+  if (status.ok()) status = CheckFinite(record);
   if (status.ok()) {
     record.made_rows = rows_->MadeRows();
     status = LogPush(record);

@@ -29,6 +29,9 @@ using Bytes = std::span<const std::byte>;
 class AppendFile {
  public:
   virtual ~AppendFile() = default;
+  // Brings the file's room into memory, so that filling it costs no more than copying. While
+  // nothing is appended yet or since Rewind; without it all is the same, only slower.
+  virtual void Prepare() {}
   // Appends `parts`, one behind the other, and zeroes the 8 bytes behind them (as far as the file
   // goes). A process that is killed meanwhile leaves the first 8 of the appended bytes zero, or has
   // appended everything: whoever reads the file sees by them what was begun and not finished. The
@@ -66,6 +69,8 @@ class FileSystem {
   // The old content or the new one, whatever happens; synced.
   virtual absl::Status WriteFileAtomically(const std::string& path, std::string_view content) = 0;
   virtual absl::StatusOr<FileDigest> DigestFile(const std::string& path) = 0;
+  // The file's content survives a loss of power from here on.
+  virtual absl::Status SyncFile(const std::string& path) = 0;
 
   // Names of what is in the folder, ascending.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;

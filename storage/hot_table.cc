@@ -68,6 +68,12 @@ void HotTable::Find(std::span<const uint64_t> keys, std::span<HotRow*> rows) con
   }
 }
 
+void HotTable::Prefetch(uint64_t slot) const {
+  const auto* bytes = reinterpret_cast<const std::byte*>(RowAt(slot));
+  const uint64_t size = std::min(row_bytes_, kPrefetchBytes);
+  for (uint64_t at = 0; at < size; at += kCacheLine) __builtin_prefetch(bytes + at);
+}
+
 uint64_t HotTable::GrowthBytes(uint64_t slots) const {
   return slots * (row_bytes_ + kIndexBytes) + (slots_ == 0 ? kFirstBytes : 0);
 }

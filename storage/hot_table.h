@@ -65,6 +65,8 @@ class HotTable {
 
   // Slots ever given out, and the row in one of them; null where it is empty.
   uint64_t used_slots() const { return used_slots_; }
+  // Asks memory for a slot, which need not be there.
+  void Prefetch(uint64_t slot) const;
   HotRow* RowIn(uint64_t slot) const {
     HotRow* row = RowAt(slot);
     return row->used ? row : nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -14,7 +15,7 @@
 namespace caravan::storage {
 namespace {
 
-constexpr size_t kBufferBytes = 64 << 10;
+constexpr size_t kBufferBytes = 256 << 10;
 constexpr uint64_t kPageBytes = 4096;
 
 uint64_t PartFileId(uint64_t identity, const ImagePart& part) {
@@ -75,29 +76,89 @@ std::string ImagePartName(const ImagePart& part) {
   return fmt::format("image-{:06}-{:03}", part.image, part.number);
 }
 
-ImageWriter::ImageWriter(Options options) : options_(std::move(options)) {}
+ImageWriter::ImageWriter(Options options) : options_(std::move(options)), job_(options_.side) {
+  if (options_.buffers != nullptr) std::swap(free_, options_.buffers->free_);
+}
 
-void ImageWriter::Put(std::string_view key, std::string_view value) {
-  if (!status_.ok()) return;
-  const uint32_t sizes[2] = {static_cast<uint32_t>(key.size()),
-                             static_cast<uint32_t>(value.size())};
-  buffer_.append(reinterpret_cast<const char*>(sizes), sizeof(sizes));
-  buffer_.append(key);
-  buffer_.append(value);
-  if (buffer_.size() >= kBufferBytes) Flush();
+ImageWriter::~ImageWriter() {
+  if (job_.is_started()) TakeBack(job_.AwaitResult());
+  if (options_.buffers == nullptr) return;
+  buffer_.used = 0;
+  free_.push_back(std::move(buffer_));
+  if (free_.size() > kFullSlowed) free_.resize(kFullSlowed);
+  std::swap(free_, options_.buffers->free_);
+}
+
+std::span<char> ImageWriter::Add(std::string_view key, size_t value_bytes) {
+  const uint32_t sizes[2] = {static_cast<uint32_t>(key.size()), static_cast<uint32_t>(value_bytes)};
+  const size_t needed = sizeof(sizes) + key.size() + value_bytes;
+  if (buffer_.used + needed > buffer_.bytes.size()) {
+    Flush();
+    if (buffer_.bytes.size() < needed) buffer_.bytes.resize(std::max(needed, kBufferBytes));
+  }
+  char* at = buffer_.bytes.data() + buffer_.used;
+  std::memcpy(at, sizes, sizeof(sizes));
+  std::memcpy(at + sizeof(sizes), key.data(), key.size());
+  buffer_.used += needed;
+  bytes_ += needed;
+  return {at + sizeof(sizes) + key.size(), value_bytes};
 }
 
 void ImageWriter::Put(const RecordBatch& batch) {
-  batch.ForEach([this](std::string_view key, std::string_view value) { Put(key, value); });
+  batch.ForEach([this](std::string_view key, std::string_view value) {
+    std::ranges::copy(value, Add(key, value.size()).begin());
+  });
 }
 
+// Makes buffer_ an empty one.
 void ImageWriter::Flush() {
-  if (status_.ok() && !buffer_.empty()) status_ = AppendBuffer();
-  buffer_.clear();
+  if (buffer_.used > 0) full_.push_back(std::exchange(buffer_, {}));
+  KeepWriting();
+  while (status_.ok() && full_.size() > kFullMax) {
+    TakeBack(job_.AwaitResult());
+    KeepWriting();
+  }
+  if (buffer_.bytes.empty() && !free_.empty()) {
+    buffer_ = std::move(free_.back());
+    free_.pop_back();
+  }
 }
 
-absl::Status ImageWriter::AppendBuffer() {
-  const uint64_t bytes = RecordBytes(buffer_.size());
+void ImageWriter::TakeBack(const absl::Status& written) {
+  if (status_.ok()) status_ = written;
+  for (Buffer& buffer : writing_) {
+    buffer.used = 0;
+    free_.push_back(std::move(buffer));
+  }
+  writing_.clear();
+}
+
+// What is full becomes the job's once it has done with what it had.
+void ImageWriter::KeepWriting() {
+  if (const std::optional<absl::Status> written = job_.TakeResult()) TakeBack(*written);
+  if (!status_.ok()) full_.clear();
+  if (job_.is_started() || full_.empty()) return;
+  std::swap(writing_, full_);
+  job_.Start([this] { return WriteBuffers(); });
+  if (const std::optional<absl::Status> written = job_.TakeResult()) TakeBack(*written);
+}
+
+bool ImageWriter::IsWritten() {
+  Flush();
+  return !job_.is_started() && full_.empty();
+}
+
+void ImageWriter::AwaitWritten() {
+  while (!IsWritten()) TakeBack(job_.AwaitResult());
+}
+
+absl::Status ImageWriter::WriteBuffers() {
+  for (const Buffer& buffer : writing_) CARAVAN_RETURN_IF_ERROR(AppendBuffer(buffer));
+  return absl::OkStatus();
+}
+
+absl::Status ImageWriter::AppendBuffer(const Buffer& buffer) {
+  const uint64_t bytes = RecordBytes(buffer.used);
   if (files_.empty() || files_.back()->capacity() - files_.back()->size() < bytes) {
     const ImagePart part{.image = options_.image, .number = static_cast<uint32_t>(parts_.size())};
     const uint64_t capacity =
@@ -110,26 +171,26 @@ absl::Status ImageWriter::AppendBuffer() {
     files_.push_back(std::move(file));
     parts_.push_back(part);
   }
-  const Bytes part = std::as_bytes(std::span(buffer_));
-  CARAVAN_RETURN_IF_ERROR(AppendRecord(*files_.back(), PartFileId(options_.identity, parts_.back()),
-                                       kRowsKind, options_.lsn, std::span(&part, 1)));
-  bytes_ += bytes;
-  return absl::OkStatus();
+  const Bytes part = std::as_bytes(std::span(buffer.bytes).first(buffer.used));
+  return AppendRecord(*files_.back(), PartFileId(options_.identity, parts_.back()), kRowsKind,
+                      options_.lsn, std::span(&part, 1));
 }
 
-absl::Status ImageWriter::Finish() {
-  Flush();
+absl::Status ImageWriter::Finish(bool is_synced) {
+  AwaitWritten();
   CARAVAN_RETURN_IF_ERROR(status_);
   for (size_t i = 0; i < files_.size(); ++i) {
     CARAVAN_RETURN_IF_ERROR(files_[i]->Seal());
-    CARAVAN_RETURN_IF_ERROR(files_[i]->Sync());
+    if (is_synced) CARAVAN_RETURN_IF_ERROR(files_[i]->Sync());
     parts_[i].bytes = files_[i]->size();
   }
   files_.clear();
+  if (!is_synced) return absl::OkStatus();
   return options_.file_system->SyncDirectory(options_.directory);
 }
 
 void ImageWriter::Discard() {
+  if (job_.is_started()) TakeBack(job_.AwaitResult());
   files_.clear();
   for (const ImagePart& part : parts_) {
     const absl::Status removed = options_.file_system->Remove(PartPath(options_.directory, part));

@@ -15,6 +15,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/side_thread.h"
 #include "storage/file_system.h"
 #include "storage/record_store.h"
 
@@ -29,8 +30,19 @@ struct ImagePart {
 // "image-000007-002"
 std::string ImagePartName(const ImagePart& part);
 
-// Owned and called by one lane thread, but for Finish, which may be another's once the image is
-// complete.
+// What one image's writer leaves to the next.
+class ImageBuffers {
+ private:
+  friend class ImageWriter;
+  struct Buffer {
+    std::vector<char> bytes;
+    size_t used = 0;
+  };
+  std::vector<Buffer> free_;
+};
+
+// Entries are collected in buffers, which Options::side checks and writes: the lane only copies.
+// Owned and called by one lane thread, but for Finish.
 class ImageWriter {
  public:
   struct Options {
@@ -40,32 +52,59 @@ class ImageWriter {
     uint32_t image = 0;
     uint64_t lsn = 0;
     uint64_t part_bytes = 0;
+    // Both outlive the writer. `side` null: what is full is written at once; `buffers` null: its
+    // memory is not used again.
+    SideThread* side = nullptr;
+    ImageBuffers* buffers = nullptr;
   };
   explicit ImageWriter(Options options);
+  ~ImageWriter();
 
-  // Errors are kept, see status(); after the first nothing more is written.
-  void Put(std::string_view key, std::string_view value);
+  // Errors are kept, see status(); after the first nothing more is written. Where the disk falls
+  // behind by more than memory should hold, a call waits for it.
   void Put(const RecordBatch& batch);
+  // Room for the value of `key`, to be filled before the next call.
+  std::span<char> Add(std::string_view key, size_t value_bytes);
   const absl::Status& status() const { return status_; }
-  uint64_t bytes() const { return bytes_; }  // so far
+  uint64_t bytes() const { return bytes_; }  // added so far
+  // Hands what is full over, where what was handed over before is done. Add does it, too.
+  void KeepWriting();
+  // Whether the disk is so far behind that what can wait should.
+  bool is_behind() const { return full_.size() >= kFullSlowed; }
+  // No more is added: hands over what is left. True once all is written, or an error is known.
+  bool IsWritten();
+  // Waits until IsWritten.
+  void AwaitWritten();
 
-  // Writes what is left, seals and syncs the files.
-  absl::Status Finish();
+  // Waits until IsWritten and seals the files; `is_synced`: syncs them, too. Another thread's once
+  // all is written.
+  absl::Status Finish(bool is_synced);
   // After Finish.
   const std::vector<ImagePart>& parts() const { return parts_; }
   // Takes the files away. After it nothing else is called.
   void Discard();
 
  private:
+  using Buffer = ImageBuffers::Buffer;
+  static constexpr size_t kFullSlowed = 32;  // buffers of 256 KiB
+  static constexpr size_t kFullMax = 128;
+
   void Flush();
-  absl::Status AppendBuffer();
+  void TakeBack(const absl::Status& written);
+  absl::Status WriteBuffers();
+  absl::Status AppendBuffer(const Buffer& buffer);
 
   const Options options_;
   absl::Status status_;
-  std::string buffer_;
+  Buffer buffer_;             // being filled
+  std::vector<Buffer> full_;  // to be written, in order
+  std::vector<Buffer> free_;
   uint64_t bytes_ = 0;
+  // The job's while it is under way.
+  std::vector<Buffer> writing_;
   std::vector<ImagePart> parts_;
   std::vector<std::unique_ptr<AppendFile>> files_;  // beside parts_
+  SideJob job_;
 };
 
 // LSN of a row's or chunk's last update, with which its record begins.

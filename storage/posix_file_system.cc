@@ -26,6 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t kPageBytes = 4096;
+constexpr uint64_t kPrepareBytes = 1 << 20;
 constexpr uint64_t kWordBytes = 8;  // of an append, that are stored last
 
 absl::Status PathError(int error, std::string_view what, const std::string& path) {
@@ -62,6 +63,16 @@ class MappedFile final : public AppendFile {
   MappedFile(std::string path, FileDescriptor file, std::byte* data, uint64_t capacity)
       : path_(std::move(path)), file_(std::move(file)), data_(data), capacity_(capacity) {}
   ~MappedFile() override { munmap(data_, capacity_); }
+
+  void Prepare() override {
+    // In steps, as each holds up who wants to change the process's mappings.
+    for (uint64_t begin = 0; begin < capacity_; begin += kPrepareBytes) {
+      const uint64_t bytes = std::min(kPrepareBytes, capacity_ - begin);
+      // Without it the pages come one by one.
+      if (madvise(data_ + begin, bytes, MADV_POPULATE_WRITE) != 0) return;
+    }
+    was_filled_ = true;
+  }
 
   absl::Status Append(std::span<const Bytes> parts) override {
     uint64_t bytes = 0;
@@ -158,6 +169,14 @@ class MappedFile final : public AppendFile {
   bool is_sealed_ = false;
 };
 
+// Closes `descriptor`, of `path`.
+absl::Status SyncOpened(const std::string& path, int descriptor) {
+  const FileDescriptor opened(descriptor);
+  if (opened.get() < 0) return PathError(errno, "open", path);
+  if (fsync(opened.get()) != 0) return PathError(errno, "sync", path);
+  return absl::OkStatus();
+}
+
 class HeldLock final : public FileLock {
  public:
   explicit HeldLock(FileDescriptor file) : file_(std::move(file)) {}
@@ -243,11 +262,11 @@ class PosixFileSystem final : public FileSystem {
     return caravan::CreateDirectories(path);
   }
 
+  absl::Status SyncFile(const std::string& path) override {
+    return SyncOpened(path, open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
   absl::Status SyncDirectory(const std::string& path) override {
-    const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() < 0) return PathError(errno, "open", path);
-    if (fsync(directory.get()) != 0) return PathError(errno, "sync", path);
-    return absl::OkStatus();
+    return SyncOpened(path, open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {

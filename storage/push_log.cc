@@ -1,5 +1,7 @@
 #include "storage/push_log.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -12,7 +14,13 @@ namespace caravan::storage {
 namespace {
 
 constexpr size_t kFreeSegmentsMax = 8;
+constexpr uint64_t kPrepareShare = 4;  // the next one is made when so much of a segment is full
 constexpr uint64_t kSegmentHeaderBytes = RecordBytes(sizeof(SegmentHeader));
+
+uint64_t WholePages(uint64_t bytes) {
+  constexpr uint64_t kPageBytes = 4096;
+  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
 
 }  // namespace
 
@@ -20,7 +28,8 @@ PushLog::PushLog(const PushLogOptions& options, const LogContent& content)
     : options_(options),
       next_number_(content.next_number),
       last_lsn_(content.last_lsn),
-      synced_lsn_(content.last_lsn) {
+      synced_lsn_(content.last_lsn),
+      spare_job_(options.side) {
   for (const LogSegment& segment : content.segments) {
     segments_.push_back({.content = segment, .file = nullptr});
   }
@@ -39,18 +48,56 @@ uint64_t PushLog::bytes() const {
 // A file of that number with room for `bytes` behind its header.
 absl::StatusOr<std::unique_ptr<AppendFile>> PushLog::TakeFile(uint64_t number, uint64_t bytes) {
   const uint64_t needed = kSegmentHeaderBytes + bytes + kRecordHeaderBytes;
-  if (!free_.empty() && free_.back().content.bytes >= needed) {
-    Segment& used = free_.back();
-    used.file->Rewind();
-    CARAVAN_RETURN_IF_ERROR(
-        options_.file_system->Rename(PathOf(used.content.number), PathOf(number)));
-    std::unique_ptr<AppendFile> file = std::move(used.file);
-    free_.pop_back();
-    return file;
+  PollSpare();
+  Spare* from = nullptr;
+  if (!spare_job_.is_started() && spare_.file != nullptr) {
+    from = &spare_;
+  } else if (!free_.empty()) {
+    from = &free_.back();
   }
-  const uint64_t page = 4096;
-  const uint64_t capacity = (std::max(options_.segment_bytes, needed) + page - 1) / page * page;
-  return options_.file_system->CreateAppendFile(PathOf(number), capacity);
+  if (from == nullptr || from->file->capacity() < needed) {
+    return options_.file_system->CreateAppendFile(
+        PathOf(number), WholePages(std::max(options_.segment_bytes, needed)));
+  }
+  CARAVAN_RETURN_IF_ERROR(options_.file_system->Rename(from->path, PathOf(number)));
+  std::unique_ptr<AppendFile> file = std::move(from->file);
+  if (from != &spare_) free_.pop_back();
+  return file;
+}
+
+void PushLog::PollSpare() {
+  const std::optional<absl::Status> made = spare_job_.TakeResult();
+  // Where it stays away the next segment is made in time, or its error is the append's.
+  if (made.has_value() && !made->ok()) {
+    LOG(WARNING) << "no segment ahead: " << std::string(made->message());
+  }
+}
+
+// Once a good part of a segment is full: the pages of the next are brought into memory beside.
+void PushLog::PrepareNext() {
+  PollSpare();
+  const AppendFile& file = *segments_.back().file;
+  const bool is_due = options_.side != nullptr && spare_tried_for_ != next_number_ &&
+                      file.size() > file.capacity() / kPrepareShare;
+  if (!is_due || spare_job_.is_started() || spare_.file != nullptr) return;
+  spare_tried_for_ = next_number_;
+  spare_ = {.path = options_.directory + "/spare.log", .file = nullptr};
+  if (!free_.empty()) {
+    spare_ = std::move(free_.back());
+    free_.pop_back();
+  }
+  spare_job_.Start([this] { return MakeSpare(); });
+}
+
+absl::Status PushLog::MakeSpare() {
+  if (spare_.file == nullptr) {
+    // What an earlier process has left.
+    CARAVAN_RETURN_IF_ERROR(options_.file_system->Remove(spare_.path));
+    CARAVAN_ASSIGN_OR_RETURN(spare_.file, options_.file_system->CreateAppendFile(
+                                              spare_.path, WholePages(options_.segment_bytes)));
+  }
+  spare_.file->Prepare();
+  return absl::OkStatus();
 }
 
 absl::Status PushLog::BeginSegment(uint64_t first_lsn, uint64_t bytes) {
@@ -93,6 +140,7 @@ absl::Status PushLog::Append(uint64_t lsn, std::span<const Bytes> parts) {
                                        SegmentFileId(options_.identity, segment.content.number),
                                        kPushKind, lsn, parts));
   last_lsn_ = lsn;
+  PrepareNext();
   return absl::OkStatus();
 }
 
@@ -116,7 +164,7 @@ void PushLog::DropThrough(uint64_t lsn) {
     if (segment.file != nullptr && free_.size() < kFreeSegmentsMax &&
         segment.content.bytes >= options_.segment_bytes) {
       segment.file->Rewind();
-      free_.push_back(std::move(segment));
+      free_.push_back({.path = PathOf(segment.content.number), .file = std::move(segment.file)});
       continue;
     }
     const absl::Status removed = options_.file_system->Remove(PathOf(segment.content.number));

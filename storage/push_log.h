@@ -14,6 +14,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/side_thread.h"
 #include "storage/file_system.h"
 #include "storage/record_file.h"
 
@@ -32,6 +33,9 @@ struct PushLogOptions {
   uint64_t identity = 0;  // of whose log it is
   uint64_t segment_bytes = 0;
   bool is_synced = false;  // Sync is called before what was appended counts
+  // Prepares the next segment while one is filled; outlives the log. Null: each is made when it is
+  // needed.
+  SideThread* side = nullptr;
 };
 
 struct LogSegment {
@@ -72,17 +76,28 @@ class PushLog {
     LogSegment content;
     std::unique_ptr<AppendFile> file;  // null: of an earlier process
   };
+  // Nothing that counts is in it.
+  struct Spare {
+    std::string path;  // a segment's from before, or one that no replay looks at
+    std::unique_ptr<AppendFile> file;
+  };
   std::string PathOf(uint64_t number) const;
   absl::Status BeginSegment(uint64_t first_lsn, uint64_t bytes);
   absl::StatusOr<std::unique_ptr<AppendFile>> TakeFile(uint64_t number, uint64_t bytes);
+  void PollSpare();
+  void PrepareNext();
+  absl::Status MakeSpare();
 
   const PushLogOptions options_;
   std::deque<Segment> segments_;  // ascending; the last is being filled once it has a file
-  std::vector<Segment> free_;     // to be filled again
+  std::vector<Spare> free_;       // to be filled again
   uint64_t next_number_;
   uint64_t last_lsn_;
   uint64_t synced_lsn_;
   absl::Status failure_;
+  Spare spare_;                   // to be filled next; the job's while it is under way
+  uint64_t spare_tried_for_ = 0;  // the number of the segment that it is to be
+  SideJob spare_job_;
 };
 
 // Calls visit for the records behind `after_lsn`, in order. After a killed process every record

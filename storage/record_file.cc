@@ -18,7 +18,8 @@
 namespace caravan::storage {
 namespace {
 
-constexpr uint16_t kMagic = 0xca7a;
+constexpr uint16_t kMagic = 0xca7b;
+constexpr size_t kBlockBytes = 16 << 10;
 
 struct Header {
   uint32_t bytes;
@@ -34,14 +35,32 @@ uint64_t HeaderSeed(const Header& header) {
   return XXH3_64bits(&header, offsetof(Header, checksum));
 }
 
-// Large parts are hashed in place, whole, so that a push costs one pass over it.
+// Of a payload that comes in parts: XXH3-64 of its blocks of kBlockBytes, each seeded with the
+// block's before, the first with the header's. A block that lies in one part is hashed where it
+// lies; XXH3's own streaming takes four times as long.
 uint64_t Checksum(const Header& header, std::span<const Bytes> parts) {
-  uint64_t seed = HeaderSeed(header);
-  XXH3_state_t state;
-
-  XXH3_64bits_reset_withSeed(&state, seed);
-  for (const Bytes part : parts) XXH3_64bits_update(&state, part.data(), part.size());
-  return XXH3_64bits_digest(&state);
+  uint64_t checksum = HeaderSeed(header);
+  std::array<std::byte, kBlockBytes> straddling;  // parts
+  size_t filled = 0;
+  const auto hash = [&](Bytes block) {
+    checksum = XXH3_64bits_withSeed(block.data(), block.size(), checksum);
+  };
+  for (Bytes part : parts) {
+    while (!part.empty()) {
+      const size_t taken = std::min(kBlockBytes - filled, part.size());
+      if (taken == kBlockBytes) {
+        hash(part.first(taken));
+      } else {
+        std::memcpy(straddling.data() + filled, part.data(), taken);
+        filled += taken;
+        if (filled == kBlockBytes) hash(straddling);
+        filled %= kBlockBytes;
+      }
+      part = part.subspan(taken);
+    }
+  }
+  if (filled > 0) hash(std::span(straddling).first(filled));
+  return checksum;
 }
 
 std::optional<FileRecord> RecordAt(std::string_view content, uint64_t offset, uint64_t file_id) {

@@ -2,8 +2,9 @@
 // docs/formats/push_log.md has the bytes.
 //
 // A record: [bytes u32][kind u16][magic u16] [lsn u64] [file u64] [checksum u64], then `bytes` of
-// payload, a multiple of 8. `checksum` is XXH3-64 of the payload and of the header before it;
-// `file` tells the records of a file from those that an earlier use of its room has left behind.
+// payload, a multiple of 8. `checksum` is that of the header before it and of the payload: XXH3-64
+// of blocks, each seeded with the block before. `file` tells the records of a file from those that
+// an earlier use of its room has left behind.
 #ifndef CARAVAN_STORAGE_RECORD_FILE_H_
 #define CARAVAN_STORAGE_RECORD_FILE_H_
 

@@ -17,7 +17,7 @@ constexpr uint64_t kGrowthBytesMin = 64 << 10;
 constexpr uint64_t kGrowthBytesMax = 2 << 20;
 constexpr uint64_t kEvictRows = 256;          // at least, so that writes are not one by one
 constexpr uint64_t kBatchBytesMax = 1 << 20;  // of a write to RocksDB
-constexpr size_t kRowHeaderBytes = sizeof(uint64_t) + sizeof(uint32_t);
+constexpr size_t kRowHeaderBytes = FormattedBytes(0);
 
 // Fills a slot from its record.
 void FillRow(const RowRecord& record, HotRow& row) {
@@ -51,8 +51,8 @@ absl::StatusOr<RowRecord> ParseRow(std::string_view value, uint64_t floats) {
 }
 
 void FormatRow(uint64_t version, uint32_t steps, std::span<const std::byte> floats,
-               std::string& value) {
-  value.resize(kRowHeaderBytes + floats.size());
+               std::span<char> value) {
+  CHECK_EQ(value.size(), FormattedBytes(floats.size()));
   std::memcpy(value.data(), &version, sizeof(version));
   std::memcpy(value.data() + sizeof(version), &steps, sizeof(steps));
   std::memcpy(value.data() + kRowHeaderBytes, floats.data(), floats.size());
@@ -110,7 +110,9 @@ uint32_t RowStore::ShardOf(TableId table, uint64_t key) const {
 void RowStore::PutRow(TableId table, const HotRow& row, RecordBatch& batch) {
   char key[kRowKeyBytes];
   EncodeRowKey(ShardId{ShardOf(table, row.key)}, table, row.key, key);
-  FormatRow(row.version, row.steps, std::as_bytes(std::span(row.floats(), Floats(table))), value_);
+  const std::span<const std::byte> floats = std::as_bytes(std::span(row.floats(), Floats(table)));
+  value_.resize(FormattedBytes(floats.size()));
+  FormatRow(row.version, row.steps, floats, value_);
   batch.Put(std::string_view(key, kRowKeyBytes), value_);
 }
 

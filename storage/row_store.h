@@ -38,9 +38,12 @@ struct RowRecord {
 absl::StatusOr<RowRecord> ParseRow(std::string_view value, uint64_t floats);
 // The weights of a row whose slots are not known: its first `floats` floats.
 absl::StatusOr<RowRecord> ParseRowWeights(std::string_view value, uint64_t floats);
-// Replaces `value` by the record.
+// `value`: of FormattedBytes.
 void FormatRow(uint64_t version, uint32_t steps, std::span<const std::byte> floats,
-               std::string& value);
+               std::span<char> value);
+constexpr size_t FormattedBytes(size_t float_bytes) {
+  return sizeof(uint64_t) + sizeof(uint32_t) + float_bytes;
+}
 
 // Owned and called by one lane thread.
 class RowStore {
@@ -101,6 +104,8 @@ class RowStore {
   void BeginImage(uint32_t number, uint64_t after, uint64_t lsn, ImageWriter* image);
   // Looks at rows until about `bytes_max` were saved or passed over; true: it has seen all.
   bool SweepImage(uint64_t bytes_max);
+  // How much of the rows it has seen, 0 to 1; an image is under way.
+  double SweptShare() const;
   // To be called for rows that are about to change.
   void KeepForImage(TableId table, std::span<HotRow* const> rows);
   void EndImage() { image_ = {}; }

@@ -17,8 +17,9 @@ void RowStore::KeepRow(TableId table, HotRow& row) {
   row.image = image_.number;
   char key[kRowKeyBytes];
   EncodeRowKey(ShardId{ShardOf(table, row.key)}, table, row.key, key);
-  FormatRow(row.version, row.steps, std::as_bytes(std::span(row.floats(), Floats(table))), value_);
-  image_.writer->Put(std::string_view(key, kRowKeyBytes), value_);
+  const std::span<const std::byte> floats = std::as_bytes(std::span(row.floats(), Floats(table)));
+  FormatRow(row.version, row.steps, floats,
+            image_.writer->Add(std::string_view(key, kRowKeyBytes), FormattedBytes(floats.size())));
 }
 
 void RowStore::KeepForImage(TableId table, std::span<HotRow* const> rows) {
@@ -27,6 +28,7 @@ void RowStore::KeepForImage(TableId table, std::span<HotRow* const> rows) {
 }
 
 bool RowStore::SweepImage(uint64_t bytes_max) {
+  constexpr uint64_t kRowsAhead = 8;   // asked of memory
   constexpr uint64_t kSlotBytes = 16;  // what passing over a row costs, beside what saving it costs
   uint64_t bytes = 0;
   for (; image_.table < hot_.size(); ++image_.table, image_.slot = 0) {
@@ -34,6 +36,7 @@ bool RowStore::SweepImage(uint64_t bytes_max) {
     for (; image_.slot < hot.used_slots(); ++image_.slot) {
       if (bytes >= bytes_max) return false;
       bytes += kSlotBytes;
+      hot.Prefetch(image_.slot + kRowsAhead);
       HotRow* row = hot.RowIn(image_.slot);
       if (row == nullptr || !row->dirty) continue;
       const uint32_t image_before = row->image;
@@ -42,6 +45,16 @@ bool RowStore::SweepImage(uint64_t bytes_max) {
     }
   }
   return true;
+}
+
+double RowStore::SweptShare() const {
+  uint64_t swept = image_.slot;
+  uint64_t all = 0;
+  for (size_t i = 0; i < hot_.size(); ++i) {
+    all += hot_[i].used_slots();
+    if (i < image_.table) swept += hot_[i].used_slots();
+  }
+  return all == 0 ? 1 : static_cast<double>(swept) / static_cast<double>(all);
 }
 
 uint64_t RowStore::image_bytes_max() const {

@@ -11,7 +11,7 @@
 
 namespace caravan::storage {
 
-inline constexpr uint32_t kPushLogFormat = 1;
+inline constexpr uint32_t kPushLogFormat = 2;
 
 struct SegmentHeader {
   uint32_t format = kPushLogFormat;

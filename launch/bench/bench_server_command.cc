@@ -5,6 +5,7 @@
 
 #include "base/status_macros.h"
 #include "fmt/format.h"
+#include "launch/bench/checkpoint_bench.h"
 #include "launch/bench/server_bench.h"
 #include "launch/commands.h"
 #include "launch/flags.h"
@@ -14,7 +15,10 @@ DEFINE_uint32(dim, 16, "floats a row");
 DEFINE_uint64(rows, 300000, "rows of the table");
 DEFINE_string(optimizer, "adam", "adam, adagrad, sgd or ftrl");
 DEFINE_string(durability, "PROCESS", "PROCESS, POWER_LOSS or CHECKPOINT (no log)");
-DEFINE_bool(while_checkpointing, false, "measure while checkpoints are written, too");
+DEFINE_bool(while_checkpointing, false,
+            "measure waits instead, without and with a checkpoint being written");
+DEFINE_double(load, 0.5, "share of the lane's capacity that requests come at, for waits");
+DEFINE_uint32(rounds, 5, "rounds without and with a checkpoint");
 DECLARE_double(seconds);
 
 namespace caravan::launch {
@@ -41,43 +45,72 @@ absl::StatusOr<conf::Optimizer> ParseOptimizer(const std::string& name) {
   return optimizer;
 }
 
-nlohmann::ordered_json ToJson(const MixedFigures& figures) {
-  return {{"seconds", figures.seconds},
-          {"requests", figures.requests},
-          {"pull_p99_us", figures.pull_p99_us},
-          {"push_p99_us", figures.push_p99_us},
-          {"longest_us", figures.longest_us}};
+nlohmann::ordered_json ToJson(const Timing& timing) {
+  return {{"requests", timing.requests()},
+          {"p50_us", timing.p50_us()},
+          {"p99_us", timing.p99_us()},
+          {"longest_us", timing.longest_us()}};
 }
 
-void PrintMixed(std::string_view name, const MixedFigures& figures) {
+nlohmann::ordered_json ToJson(const WaitFigures& figures) {
+  return {{"seconds", figures.seconds},
+          {"pull", ToJson(figures.pulls)},
+          {"push", ToJson(figures.pushes)}};
+}
+
+void PrintWaits(std::string_view when, std::string_view what, const Timing& timing) {
+  fmt::print("{:13} {} {:7} requests   p50 {:6.0f} us   p99 {:6.0f} us   longest {:6.0f} us\n",
+             when, what, timing.requests(), timing.p50_us(), timing.p99_us(), timing.longest_us());
+}
+
+void Print(const CheckpointBenchFigures& figures) {
+  if (FLAGS_json) {
+    const nlohmann::ordered_json json = {{"keys", FLAGS_keys},
+                                         {"dim", FLAGS_dim},
+                                         {"rows", FLAGS_rows},
+                                         {"durability", FLAGS_durability},
+                                         {"rounds", FLAGS_rounds},
+                                         {"capacity_per_s", figures.capacity_per_s},
+                                         {"load_per_s", figures.load_per_s},
+                                         {"quiet", ToJson(figures.quiet)},
+                                         {"checkpoint", ToJson(figures.checkpoint)},
+                                         {"pull_added_p99_us", figures.pull_added_p99_us},
+                                         {"push_added_p99_us", figures.push_added_p99_us}};
+    fmt::print("{}\n", json.dump());
+    return;
+  }
   fmt::print(
-      "{:22} {:6.2f} s {:7} requests   p99: pull {:6.0f} us, push {:6.0f} us   longest {:6.0f} "
-      "us\n",
-      name, figures.seconds, figures.requests, figures.pull_p99_us, figures.push_p99_us,
-      figures.longest_us);
+      "one lane, {} keys of {} floats a request, {} rows: {:.0f} requests/s come where {:.0f} are "
+      "the most\n",
+      FLAGS_keys, FLAGS_dim, FLAGS_rows, figures.load_per_s, figures.capacity_per_s);
+  PrintWaits("no checkpoint", "pull", figures.quiet.pulls);
+  PrintWaits("checkpoint", "pull", figures.checkpoint.pulls);
+  PrintWaits("no checkpoint", "push", figures.quiet.pushes);
+  PrintWaits("checkpoint", "push", figures.checkpoint.pushes);
+  fmt::print("{} checkpoints in {:.1f} s add to the p99 (median): pull {:.0f} us, push {:.0f} us\n",
+             FLAGS_rounds, figures.checkpoint.seconds, figures.pull_added_p99_us,
+             figures.push_added_p99_us);
 }
 
 void Print(const ServerBenchFigures& figures) {
   if (FLAGS_json) {
-    nlohmann::ordered_json json = {{"keys", FLAGS_keys},
-                                   {"dim", FLAGS_dim},
-                                   {"optimizer", FLAGS_optimizer},
-                                   {"rows", figures.rows},
-                                   {"pull_keys_per_s", figures.pull_keys_per_s},
-                                   {"push_keys_per_s", figures.push_keys_per_s},
-                                   {"pull_p50_us", figures.pull_p50_us},
-                                   {"pull_p99_us", figures.pull_p99_us},
-                                   {"push_p50_us", figures.push_p50_us},
-                                   {"push_p99_us", figures.push_p99_us},
-                                   {"resident_bytes", figures.resident_bytes},
-                                   {"durability", FLAGS_durability},
-                                   {"unlogged_push_keys_per_s", figures.unlogged_push_keys_per_s},
-                                   {"log_cost", figures.log_cost}};
-    if (FLAGS_while_checkpointing) {
-      json["quiet"] = ToJson(figures.quiet);
-      json["checkpoint"] = ToJson(figures.checkpoint);
-      json["second_checkpoint"] = ToJson(figures.second_checkpoint);
-    }
+    const nlohmann::ordered_json json = {
+        {"keys", FLAGS_keys},
+        {"dim", FLAGS_dim},
+        {"optimizer", FLAGS_optimizer},
+        {"rows", figures.rows},
+        {"pull_keys_per_s", figures.pull_keys_per_s},
+        {"push_keys_per_s", figures.push_keys_per_s},
+        {"pull_p50_us", figures.pull_p50_us},
+        {"pull_p99_us", figures.pull_p99_us},
+        {"push_p50_us", figures.push_p50_us},
+        {"push_p99_us", figures.push_p99_us},
+        {"resident_bytes", figures.resident_bytes},
+        {"durability", FLAGS_durability},
+        {"unlogged_push_keys_per_s", figures.unlogged_push_keys_per_s},
+        {"push_lane_us", figures.push_lane_us},
+        {"unlogged_push_lane_us", figures.unlogged_push_lane_us},
+        {"log_cost", figures.log_cost}};
     fmt::print("{}\n", json.dump());
     return;
   }
@@ -87,14 +120,13 @@ void Print(const ServerBenchFigures& figures) {
              figures.pull_keys_per_s / 1e6, figures.pull_p50_us, figures.pull_p99_us);
   fmt::print("push  {:7.2f} M keys/s   p50 {:7.0f} us   p99 {:7.0f} us\n",
              figures.push_keys_per_s / 1e6, figures.push_p50_us, figures.push_p99_us);
-  fmt::print("push without a log {:7.2f} M keys/s: {} costs {:.1f} %\n",
-             figures.unlogged_push_keys_per_s / 1e6, FLAGS_durability, 100 * figures.log_cost);
+  fmt::print("push without a log {:7.2f} M keys/s\n", figures.unlogged_push_keys_per_s / 1e6);
+  fmt::print(
+      "processor time of the lane a push: {:.0f} us, {:.0f} us without a log: {} costs {:.1f} %\n",
+      figures.push_lane_us, figures.unlogged_push_lane_us, FLAGS_durability,
+      100 * figures.log_cost);
   fmt::print("memory {:6.1f} MiB of the lane\n",
              static_cast<double>(figures.resident_bytes) / (1024 * 1024));
-  if (!FLAGS_while_checkpointing) return;
-  PrintMixed("no checkpoint", figures.quiet);
-  PrintMixed("first checkpoint", figures.checkpoint);
-  PrintMixed("second checkpoint", figures.second_checkpoint);
 }
 
 absl::Status RunBenchServer(const CommandLine&) {
@@ -102,8 +134,7 @@ absl::Status RunBenchServer(const CommandLine&) {
                              .width = FLAGS_dim,
                              .rows = FLAGS_rows,
                              .seconds = FLAGS_seconds,
-                             .optimizer = {},
-                             .checkpoint = FLAGS_while_checkpointing};
+                             .optimizer = {}};
   if (!conf::Durability_Parse(FLAGS_durability, &options.durability)) {
     return absl::InvalidArgumentError(fmt::format(
         "--durability={}; PROCESS, POWER_LOSS and CHECKPOINT are allowed", FLAGS_durability));
@@ -118,6 +149,19 @@ absl::Status RunBenchServer(const CommandLine&) {
         options.keys, options.width, options.rows, options.seconds, kKeysMax, kFloatsMax,
         kRowFloatsMax));
   }
+  if (FLAGS_while_checkpointing) {
+    if (!(FLAGS_load > 0 && FLAGS_load < 1) || FLAGS_rounds == 0) {
+      return absl::InvalidArgumentError(fmt::format(
+          "--load={} --rounds={}: a share between 0 and 1 of what the lane can take, at "
+          "least one round",
+          FLAGS_load, FLAGS_rounds));
+    }
+    CARAVAN_ASSIGN_OR_RETURN(
+        const CheckpointBenchFigures waits,
+        MeasureCheckpointWaits(options, FLAGS_load, static_cast<int>(FLAGS_rounds)));
+    Print(waits);
+    return absl::OkStatus();
+  }
   CARAVAN_ASSIGN_OR_RETURN(const ServerBenchFigures figures, MeasureServer(options));
   Print(figures);
   return absl::OkStatus();
@@ -130,9 +174,9 @@ extern constexpr Command kBenchServerCommand = {
     .summary = "speed of a lane through a real socket: keys/s and latency of pull and push",
     .usage =
         "[--keys=10000] [--dim=16] [--rows=300000] [--optimizer=adam] [--durability=PROCESS] "
-        "[--while_checkpointing] [--seconds=2] [--json]",
+        "[--while_checkpointing [--load=0.5] [--rounds=5]] [--seconds=2] [--json]",
     .example = "caravan bench server --keys=10000 --dim=16 --optimizer=adam",
-    .flags = "keys dim rows optimizer durability while_checkpointing seconds json",
+    .flags = "keys dim rows optimizer durability while_checkpointing load rounds seconds json",
     .run = RunBenchServer,
 };
 

@@ -208,6 +208,16 @@ absl::StatusOr<FileDigest> DiskOfProcess::DigestFile(const std::string& given_pa
   return FileDigest{.bytes = content->size(), .checksum = HashBytes(*content)};
 }
 
+absl::Status DiskOfProcess::SyncFile(const std::string& given_path) {
+  const std::string path = Clean(given_path);
+  const Fate fate = Begin();
+  if (fate != Fate::kGo) return Dead();
+  const auto file = disk_->names_.find(path);
+  if (file == disk_->names_.end()) return absl::NotFoundError(path + " is not there");
+  file->second->synced = file->second->content;
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::vector<std::string>> DiskOfProcess::List(const std::string& given_directory) {
   const std::string directory = Clean(given_directory);
   if (is_dead_) return Dead();

@@ -98,6 +98,7 @@ class DiskOfProcess final : public storage::FileSystem, public storage::RecordSt
   absl::StatusOr<std::string> ReadFile(const std::string& path) override;
   absl::Status WriteFileAtomically(const std::string& path, std::string_view content) override;
   absl::StatusOr<FileDigest> DigestFile(const std::string& path) override;
+  absl::Status SyncFile(const std::string& path) override;
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override;
   bool Exists(const std::string& path) override;
   bool IsDirectory(const std::string& path) override;

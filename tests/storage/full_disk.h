@@ -33,6 +33,7 @@ class FullDisk final : public FileSystem {
   absl::StatusOr<FileDigest> DigestFile(const std::string& path) override {
     return disk_->DigestFile(path);
   }
+  absl::Status SyncFile(const std::string& path) override { return disk_->SyncFile(path); }
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
     return disk_->List(directory);
   }

@@ -42,13 +42,14 @@ class ImageTest : public ::testing::Test {
     std::filesystem::remove_all(directory_, ignored);
   }
 
-  ImageWriter Writer(uint32_t image, uint64_t lsn) {
+  ImageWriter Writer(uint32_t image, uint64_t lsn, SideThread* side = nullptr) {
     return ImageWriter({.file_system = &disk_,
                         .directory = directory_,
                         .identity = kIdentity,
                         .image = image,
                         .lsn = lsn,
-                        .part_bytes = 64 << 10});
+                        .part_bytes = 64 << 10,
+                        .side = side});
   }
   // Update `lsn` of some rows: their floats are its number.
   void Update(uint64_t lsn) {
@@ -129,7 +130,7 @@ TEST_F(ImageTest, IsExactWhileRowsChangeAndLeave) {
     ASSERT_TRUE(store_->records().Flush().ok());
     ASSERT_TRUE(store_->records().LinkTo(cold).ok());
     store_->EndImage();
-    ASSERT_TRUE(writer.Finish().ok());
+    ASSERT_TRUE(writer.Finish(/*is_synced=*/true).ok());
     parts.insert(parts.end(), writer.parts().begin(), writer.parts().end());
     after = at;
     EXPECT_EQ(Read(cold, parts, at), expected) << "image " << image;
@@ -143,7 +144,7 @@ TEST_F(ImageTest, EveryFlippedBitAndEveryCutIsNamed) {
   store_->BeginImage(1, 0, 10, &writer);
   while (!store_->SweepImage(1 << 20)) continue;
   store_->EndImage();
-  ASSERT_TRUE(writer.Finish().ok());
+  ASSERT_TRUE(writer.Finish(/*is_synced=*/true).ok());
   ASSERT_EQ(writer.parts().size(), 1U);
   const std::string path = directory_ + "/" + ImagePartName(writer.parts()[0]);
   const std::string content = *disk_.ReadFile(path);
@@ -168,6 +169,39 @@ TEST_F(ImageTest, EveryFlippedBitAndEveryCutIsNamed) {
   EXPECT_FALSE(load().ok());
 }
 
+// Entries that are larger than a buffer, and many that are smaller, through a thread beside.
+TEST_F(ImageTest, WhatIsWrittenBesideIsWhatWasAdded) {
+  SideThread side;
+  ImageWriter writer = Writer(1, 10, &side);
+  std::map<std::string, std::string> expected;
+  RandomStream stream(2);
+  for (int i = 0; i < 3000; ++i) {
+    const std::string key = fmt::format("key {}", i);
+    std::string value(i % 500 == 0 ? 700000 : stream.NextBelow(2000), static_cast<char>(i));
+    std::ranges::copy(value, writer.Add(key, value.size()).begin());
+    expected[key] = std::move(value);
+  }
+  ASSERT_TRUE(writer.Finish(/*is_synced=*/false).ok());
+  const auto content = ImageContent::Load(disk_, directory_, kIdentity, writer.parts());
+  ASSERT_TRUE(content.ok()) << content.status();
+  std::map<std::string, std::string> found;
+  for (const auto& [key, value] : content->records()) found[std::string(key)] = value;
+  EXPECT_EQ(found, expected);
+}
+
+TEST_F(ImageTest, AFullDiskBesideIsKeptAndNothingWaitsForIt) {
+  SideThread side;
+  disk_.full_for = {"image-000001-002"};
+  ImageWriter writer = Writer(1, 1, &side);
+  for (int i = 0; i < 2000; ++i) {
+    std::ranges::fill(writer.Add(fmt::format("key {}", i), 100000), 'x');
+  }
+  EXPECT_TRUE(absl::IsResourceExhausted(writer.Finish(/*is_synced=*/true)));
+  EXPECT_FALSE(writer.is_behind());
+  writer.Discard();
+  EXPECT_EQ(disk_.List(directory_)->size(), 1U) << "the database alone";
+}
+
 TEST_F(ImageTest, AFullDiskIsKeptAsTheWritersStatus) {
   Update(1);
   disk_.full_for = {"image-"};
@@ -175,7 +209,7 @@ TEST_F(ImageTest, AFullDiskIsKeptAsTheWritersStatus) {
   store_->BeginImage(1, 0, 1, &writer);
   while (!store_->SweepImage(1 << 20)) continue;
   store_->EndImage();
-  EXPECT_TRUE(absl::IsResourceExhausted(writer.Finish()));
+  EXPECT_TRUE(absl::IsResourceExhausted(writer.Finish(/*is_synced=*/true)));
   writer.Discard();
   EXPECT_EQ(disk_.List(directory_)->size(), 1U) << "the database alone";
 }

@@ -138,6 +138,75 @@ TEST_F(PushLogTest, UsesItsRoomAgainAndNeverTakesOldRecordsForNewOnes) {
   EXPECT_TRUE(absl::IsDataLoss(Replay(0).status()));
 }
 
+// A segment that was made ahead is one like the others, whether a crash leaves it unused or not.
+TEST_F(PushLogTest, GoesOnInSegmentsThatWereMadeAhead) {
+  SideThread side;
+  SideJob last_in_line(&side);
+  PushLogOptions options = Options();
+  options.side = &side;
+  uint64_t made_ahead = 0;
+  {
+    PushLog log(options, {});
+    for (uint64_t lsn = 1; lsn <= 300; ++lsn) {
+      ASSERT_TRUE(Append(log, lsn).ok());
+      last_in_line.Start([] { return absl::OkStatus(); });
+      ASSERT_TRUE(last_in_line.AwaitResult().ok());
+      const bool is_ahead = disk_.Exists(directory_ + "/spare.log");
+      made_ahead += is_ahead ? 1 : 0;
+      // Its room on the disk is there when it is begun: only names are changed then.
+      if (is_ahead) disk_.full_for = {"push-", "spare"};
+      if (!is_ahead) disk_.full_for.clear();
+    }
+  }
+  EXPECT_GT(made_ahead, 100U);
+  EXPECT_EQ(Replay(0)->last_lsn, 300U);
+  disk_.full_for.clear();
+  std::ofstream(directory_ + "/spare.log", std::ios::binary) << "left by a process that was killed";
+  PushLog log(options, *Replay(0));
+  for (uint64_t lsn = 301; lsn <= 400; ++lsn) ASSERT_TRUE(Append(log, lsn).ok());
+  EXPECT_EQ(Replay(0)->last_lsn, 400U);
+}
+
+TEST_F(PushLogTest, GoesOnWhereNoSegmentCanBeMadeAhead) {
+  SideThread side;
+  PushLogOptions options = Options();
+  options.side = &side;
+  disk_.full_for = {"spare"};
+  PushLog log(options, {});
+  for (uint64_t lsn = 1; lsn <= 100; ++lsn) ASSERT_TRUE(Append(log, lsn).ok());
+  EXPECT_EQ(Replay(0)->last_lsn, 100U);
+}
+
+// The checksum is of the payload, however it was cut in parts.
+TEST_F(PushLogTest, PartsOfARecordLeaveNoTrace) {
+  RandomStream stream(11);
+  std::string payload;
+  for (int i = 0; i < 100000; ++i) payload.push_back(static_cast<char>(stream.NextBelow(256)));
+  const Bytes bytes = std::as_bytes(std::span(payload));
+  PushLogOptions options = Options();
+  options.segment_bytes = 1 << 20;
+  PushLog log(options, {});
+  for (uint64_t lsn = 1; lsn <= 8; ++lsn) {
+    std::vector<Bytes> parts;
+    for (size_t at = 0; at < bytes.size();) {
+      const size_t part = std::min<size_t>(1 + stream.NextBelow(40000), bytes.size() - at);
+      parts.push_back(bytes.subspan(at, part));
+      at += part;
+    }
+    if (lsn == 1) parts = {bytes};
+    ASSERT_TRUE(log.Append(lsn, parts).ok());
+  }
+  uint64_t records = 0;
+  ASSERT_TRUE(ReplayPushLog(options, 0, /*power_was_lost=*/false, [&](const FileRecord& record) {
+                ++records;
+                EXPECT_EQ(std::string_view(reinterpret_cast<const char*>(record.payload.data()),
+                                           payload.size()),
+                          payload);
+                return absl::OkStatus();
+              }).ok());
+  EXPECT_EQ(records, 8U);
+}
+
 TEST_F(PushLogTest, EveryFlippedBitOfARecordIsNamed) {
   for (const bool is_synced : {false, true}) {
     std::filesystem::remove_all(directory_);

@@ -122,8 +122,8 @@ TEST(RecordKeyTest, KeysSortByShardAndComeBack) {
 }
 
 TEST(ParseRowTest, AWrongSizeIsDataLoss) {
-  std::string value;
   const float floats[2] = {1, 2};
+  std::string value(FormattedBytes(sizeof(floats)), '\0');
   FormatRow(3, 4, std::as_bytes(std::span(floats)), value);
   EXPECT_EQ(ParseRow(value, 2)->version, 3U);
   EXPECT_EQ(ParseRow(value, 2)->steps, 4U);
