@@ -66,6 +66,8 @@ class FileSystem {
   // The old content or the new one, whatever happens; synced.
   virtual absl::Status WriteFileAtomically(const std::string& path, std::string_view content) = 0;
   virtual absl::StatusOr<FileDigest> DigestFile(const std::string& path) = 0;
+  // The file's content survives a loss of power from here on.
+  virtual absl::Status SyncFile(const std::string& path) = 0;
 
   // Names of what is in the folder, ascending.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) = 0;

@@ -198,6 +198,13 @@ class PosixFileSystem final : public FileSystem {
     return caravan::DigestFile(path);
   }
 
+  absl::Status SyncFile(const std::string& path) override {
+    const FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (file.get() < 0) return PathError(errno, "open", path);
+    if (fsync(file.get()) != 0) return PathError(errno, "sync", path);
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
     std::vector<std::string> names;
     std::error_code error;
@@ -244,10 +251,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   absl::Status SyncDirectory(const std::string& path) override {
-    const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.get() < 0) return PathError(errno, "open", path);
-    if (fsync(directory.get()) != 0) return PathError(errno, "sync", path);
-    return absl::OkStatus();
+    return caravan::SyncDirectory(path);
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
