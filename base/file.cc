@@ -70,11 +70,14 @@ absl::Status WriteFileAtomically(const std::string& path, std::string_view conte
     }
   }
   if (rename(temporary.c_str(), path.c_str()) != 0) return FileError("rename to", path);
-  std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  const FileDescriptor directory(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.get() < 0) return FileError("open", folder);
-  if (fsync(directory.get()) != 0) return FileError("fsync", folder);
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return SyncDirectory(folder.empty() ? "." : folder);
+}
+
+absl::Status SyncDirectory(const std::string& path) {
+  const FileDescriptor directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() < 0) return FileError("open", path);
+  if (fsync(directory.get()) != 0) return FileError("fsync", path);
   return absl::OkStatus();
 }
 

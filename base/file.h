@@ -17,6 +17,9 @@ absl::StatusOr<std::string> ReadFile(const std::string& path);
 // Writes beside `path`, fsyncs, renames over it, fsyncs the folder.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content);
 
+// Names made, renamed or removed in the folder survive a loss of power from here on.
+absl::Status SyncDirectory(const std::string& path);
+
 // mkdir -p.
 absl::Status CreateDirectories(const std::string& path);
 

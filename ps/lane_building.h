@@ -23,9 +23,14 @@ struct BuiltLane {
 // where it is not, that is logged by name and the lane starts from the checkpoint in
 // `restore_directory` (empty: from the initial state). RESOURCE_EXHAUSTED leaves the folder as it
 // is, for a later attempt. manifest(): the checkpoint's, its files verified.
+//
+// give_up(): makes it known, to whoever is started on this folder later too, that the state is
+// lost; called before anything of the folder is. Who is killed behind that leaves a folder that
+// looks whole, and is not what was acknowledged. An error of it ends the building.
 absl::StatusOr<BuiltLane> BuildLane(const conf::RunSpec& spec, const Lane::Options& options,
                                     bool keep_state, const std::string& restore_directory,
-                                    absl::FunctionRef<absl::StatusOr<conf::Manifest>()> manifest);
+                                    absl::FunctionRef<absl::StatusOr<conf::Manifest>()> manifest,
+                                    absl::FunctionRef<absl::Status()> give_up);
 
 }  // namespace caravan::ps
 

@@ -119,8 +119,12 @@ absl::Status Lane::BeginFrom(LaneState state, uint64_t lsn, uint64_t log_number)
   if (spec_.job().cluster().durability() == conf::CHECKPOINT) return absl::OkStatus();
   imaging_->Begin(lsn_, "");
   CARAVAN_RETURN_IF_ERROR(imaging_->Complete().status);
-  CARAVAN_RETURN_IF_ERROR(options_.file_system->RemoveTree(log.directory));
-  CARAVAN_RETURN_IF_ERROR(options_.file_system->CreateDirectories(log.directory));
+  // The folder itself stays: who comes back from here on misses it.
+  CARAVAN_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                           options_.file_system->List(log.directory));
+  for (const std::string& name : names) {
+    CARAVAN_RETURN_IF_ERROR(options_.file_system->Remove(Below(log.directory, name)));
+  }
   log_ = std::make_unique<storage::PushLog>(
       log, storage::LogContent{.segments = {}, .last_lsn = lsn_, .next_number = log_number});
   return absl::OkStatus();

@@ -191,11 +191,22 @@ class Server {
   // heartbeats go on.
   absl::StatusOr<std::unique_ptr<Lane>> BuildLane(const Lane::Options& options) {
     const std::string& restore = welcome_.restore_directory();
-    CARAVAN_ASSIGN_OR_RETURN(BuiltLane built,
-                             ps::BuildLane(spec_, options, welcome_.keep_state(), restore,
-                                           [&] { return VerifiedManifest(restore); }));
+    CARAVAN_ASSIGN_OR_RETURN(BuiltLane built, ps::BuildLane(
+                                                  spec_, options, welcome_.keep_state(), restore,
+                                                  [&] { return VerifiedManifest(restore); },
+                                                  [this] { return GiveUpState(); }));
     if (built.state_lost) state_lost_ = true;
     return std::move(built.lane);
+  }
+
+  // The folder is still its last owner's, which the scheduler knows; that it holds less than was
+  // acknowledged is told when all lanes serve, by this process or the next.
+  absl::Status GiveUpState() {
+    const absl::MutexLock lock(&building_mutex_);
+    StateOwner owner = *folder_->owner();
+    if (owner.state_lost) return absl::OkStatus();
+    owner.state_lost = true;
+    return folder_->SetOwner(owner);
   }
 
   // Once all lanes serve: from then on their state is what they acknowledge.
@@ -208,7 +219,7 @@ class Server {
   }
 
   absl::StatusOr<conf::Manifest> VerifiedManifest(const std::string& directory) {
-    const absl::MutexLock lock(&manifest_mutex_);
+    const absl::MutexLock lock(&building_mutex_);
     if (!manifest_.has_value()) {
       manifest_ = net::ReadManifest(directory);
       if (manifest_->ok()) {
@@ -291,8 +302,8 @@ class Server {
   std::atomic<bool> state_lost_ = false;
   absl::Time wait_told_at_ = absl::InfinitePast();
   bool run_is_over_ = false;
-  absl::Mutex manifest_mutex_;
-  std::optional<absl::StatusOr<conf::Manifest>> manifest_ ABSL_GUARDED_BY(manifest_mutex_);
+  absl::Mutex building_mutex_;  // while lanes are built, for folder_ too
+  std::optional<absl::StatusOr<conf::Manifest>> manifest_ ABSL_GUARDED_BY(building_mutex_);
   std::vector<std::unique_ptr<LaneRunner>> lanes_;  // last: their builders use what is above
 };
 

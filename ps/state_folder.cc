@@ -81,8 +81,11 @@ absl::Status StateFolder::SetOwner(const StateOwner& owner) {
 
 absl::Status StateFolder::Disown() {
   owner_.reset();
-  if (unlink(OwnerFile().c_str()) == 0 || errno == ENOENT) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno, fmt::format("cannot remove {}", OwnerFile()));
+  if (unlink(OwnerFile().c_str()) != 0 && errno != ENOENT) {
+    return absl::ErrnoToStatus(errno, fmt::format("cannot remove {}", OwnerFile()));
+  }
+  // A loss of power must not bring it back beside lanes that began anew.
+  return SyncDirectory(path_);
 }
 
 void StateFolder::RemoveAll() {

@@ -15,6 +15,11 @@ SplitBlocks TrainBlocks(const CoordinatorOptions& options) {
   return {.split = "train", .samples = {}};
 }
 
+// The checkpoint that holds what all the training came to is tried again when it fails, mostly for
+// want of room that somebody can make: after a pause, and for so long.
+constexpr Millis kLastCheckpointPause{5'000};
+constexpr Millis kLastCheckpointPatience{120'000};
+
 // How many workers may be members at once: those expected, as many again while the dead are not yet
 // known for dead, and some more.
 uint32_t WorkersMax(const conf::Cluster& cluster) { return 2 * cluster.workers() + 64; }
@@ -244,6 +249,13 @@ void Coordinator::BeginNextEvaluation() {
 
 void Coordinator::CloseEpoch() {
   if (checkpoint_in_flight_ || stop_ || !IsSettled()) return;
+  const bool is_tried_again =
+      all_epochs_done_ && checkpoints_fail_since_.has_value() &&
+      last_checkpoint_at_ - *checkpoints_fail_since_ < kLastCheckpointPatience;
+  if (is_tried_again && !epoch_checkpoint_due_) {
+    if (now_ - last_checkpoint_at_ < kLastCheckpointPause) return;
+    epoch_checkpoint_due_ = true;
+  }
   if (epoch_checkpoint_due_ && MayCheckpoint()) {
     StartCheckpoint();
   } else if (!all_epochs_done_) {
@@ -290,12 +302,16 @@ void Coordinator::On(const CheckpointEnded& checkpoint) {
   last_checkpoint_at_ = now_;
   last_checkpoint_status_ = checkpoint.status;
   if (checkpoint.status.ok()) {
+    checkpoints_fail_since_.reset();
     actions_.push_back(CheckpointWritten{checkpoint.checkpoint});
     return;
   }
   changed_since_checkpoint_ = true;
-  Log(true, fmt::format("checkpoint {} failed: {}; the run goes on from memory",
-                        checkpoint.checkpoint, checkpoint.status.ToString()));
+  if (!checkpoints_fail_since_.has_value()) checkpoints_fail_since_ = now_;
+  Log(true, fmt::format("checkpoint {} failed: {}; {}", checkpoint.checkpoint,
+                        checkpoint.status.ToString(),
+                        all_epochs_done_ && !stop_ ? "it is the last one, and is tried again"
+                                                   : "the run goes on from memory"));
 }
 
 QueueSnapshot Coordinator::Snapshot() const {

@@ -69,6 +69,8 @@ class Coordinator {
   // remembered: in the journal before what the Steps returned is done. The first is whole, as is
   // that of each epoch's beginning.
   std::optional<JournalRecord> TakeChanges();
+  // What TakeChanges gave is not remembered anywhere: the next one is whole.
+  void TakeChangesAnew() { is_whole_due_ = true; }
   // All of the state.
   JournalRecord WholeState() const;
   // Goes on from a state: a whole one, of this run. To be called before the first Step.
@@ -192,6 +194,7 @@ class Coordinator {
   bool epoch_checkpoint_due_ = false;
   bool changed_since_checkpoint_ = false;
   Millis last_checkpoint_at_;
+  std::optional<Millis> checkpoints_fail_since_;
 
   struct Stop {
     bool checkpoint_first = false;

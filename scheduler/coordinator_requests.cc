@@ -193,7 +193,7 @@ void Coordinator::On(const BlockDone& report) {
   if (accepted) {
     reported.push_back(report.lease);
     if (reported.size() > kReportsRemembered) reported.pop_front();
-  } else if (!report.abandoned) {
+  } else {
     Log(true, fmt::format("{} reports block {} of epoch {} by lease {}, which it does not hold",
                           member->Name(), report.block, report.epoch, report.lease));
   }
@@ -201,8 +201,7 @@ void Coordinator::On(const BlockDone& report) {
 }
 
 absl::Status Coordinator::CheckEvaluation(const Member& member, const BlockDone& report) {
-  if (evaluation_ == nullptr || report.abandoned ||
-      !evaluation_->queue().FindLease(report.lease).has_value() ||
+  if (evaluation_ == nullptr || !evaluation_->queue().FindLease(report.lease).has_value() ||
       report.block >= evaluation_->queue().total()) {
     return absl::OkStatus();
   }
@@ -219,10 +218,12 @@ absl::Status Coordinator::CheckEvaluation(const Member& member, const BlockDone&
 
 bool Coordinator::FinishTraining(const Member& member, const BlockDone& report) {
   if (report.epoch != epoch_) return false;
-  if (report.abandoned || report.begun_routing_epoch < loss_routing_epoch_) {
+  if (report.begun_routing_epoch < loss_routing_epoch_) {
     if (training_.GiveBack(member.worker_id(), report.lease)) {
-      Log(false, fmt::format("{} gives back block {} of epoch {}, to be begun anew", member.Name(),
-                             report.block, report.epoch));
+      Log(false,
+          fmt::format("block {} of epoch {}, which {} reports, was begun before a lane lost its "
+                      "state: it is leased again",
+                      report.block, report.epoch, member.Name()));
     }
     if (training_.Held(member.worker_id()) == 0) phases_.Deactivate(member.worker_id());
     return false;
@@ -237,10 +238,6 @@ bool Coordinator::FinishTraining(const Member& member, const BlockDone& report) 
 
 bool Coordinator::FinishEvaluation(const Member& member, const BlockDone& report) {
   if (evaluation_ == nullptr) return false;
-  if (report.abandoned) {
-    evaluation_->queue().GiveBack(member.worker_id(), report.lease);
-    return false;
-  }
   if (evaluation_->queue().Finish(member.worker_id(), report.lease, report.block) !=
       BlockQueue::Outcome::kAccepted) {
     return false;

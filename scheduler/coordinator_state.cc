@@ -198,6 +198,7 @@ void Coordinator::SetRun(const RunState& run) {
   end_status_ = StatusOf(run.end_code(), run.end_text());
   end_message_ = run.end_message();
   last_checkpoint_status_ = StatusOf(run.last_checkpoint_code(), run.last_checkpoint_text());
+  if (!last_checkpoint_status_.ok()) checkpoints_fail_since_ = now_;
   stopping_since_ = now_;
   workers_lost_ = run.workers_lost();
   servers_restarted_ = run.servers_restarted();

@@ -26,6 +26,7 @@ namespace {
 constexpr Millis kReceiveSlice{10};
 constexpr Millis kTick{100};
 constexpr Millis kProgressEvery{1000};
+constexpr Millis kWarnEvery{5000};
 // After the end, for those whose last answer was lost.
 constexpr Millis kLinger{500};
 constexpr int kMessagesPerTurn = 1000;
@@ -122,7 +123,12 @@ class Driver {
     const std::optional<JournalRecord> changes = coordinator_->TakeChanges();
     if (!changes.has_value()) return;
     const absl::Status status = journal_->Write(*changes);
-    if (!status.ok()) LOG(WARNING) << "the journal is not kept until the next epoch: " << status;
+    if (status.ok()) return;
+    coordinator_->TakeChangesAnew();
+    const Millis now = clock_.Now();
+    if (now - journal_told_ < kWarnEvery) return;
+    journal_told_ = now;
+    LOG(WARNING) << "there is no journal until it can be written: " << status;
   }
 
   absl::Status ReceiveAll() {
@@ -370,6 +376,7 @@ class Driver {
   bool ended_ = false;
   Millis last_tick_{0};
   Millis last_progress_{0};
+  Millis journal_told_ = -kWarnEvery;  // that it cannot be written
   uint64_t messages_rejected_ = 0;
   uint64_t wrong_run_ = 0;
   std::set<uint64_t> refused_named_;

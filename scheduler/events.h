@@ -64,7 +64,6 @@ struct BlockDone {
   uint64_t samples = 0;
   std::vector<net::CellSums> cells = {};
   uint32_t begun_routing_epoch = 0;
-  bool abandoned = false;
 };
 struct PhaseRequest {
   uint64_t incarnation = 0;

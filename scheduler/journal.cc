@@ -111,14 +111,21 @@ void Journal::Close() {
 }
 
 absl::Status Journal::Write(const JournalRecord& record) {
-  if (!record.whole()) {
-    if (file_ < 0) return absl::OkStatus();  // told when the whole record could not be written
-    absl::Status status = Append(Framed(record));
-    if (!status.ok()) Close();
-    return status;
+  if (!record.whole() && file_ < 0) {
+    return absl::FailedPreconditionError(
+        fmt::format("{} is not there: a whole record must begin it", path_));
   }
+  absl::Status status = record.whole() ? WriteWhole(Framed(record)) : Append(Framed(record));
+  if (status.ok()) return status;
   Close();
-  CARAVAN_RETURN_IF_ERROR(WriteFileAtomically(path_, std::string(kMagic) + Framed(record)));
+  if (unlink(path_.c_str()) == 0 || errno == ENOENT) return status;
+  return absl::Status(status.code(), fmt::format("{}; and {} stays, without what it lacks",
+                                                 std::string(status.message()), path_));
+}
+
+absl::Status Journal::WriteWhole(const std::string& bytes) {
+  Close();
+  CARAVAN_RETURN_IF_ERROR(WriteFileAtomically(path_, std::string(kMagic) + bytes));
   file_ = open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
   if (file_ < 0) return absl::ErrnoToStatus(errno, fmt::format("cannot open {}", path_));
   return absl::OkStatus();

@@ -1,9 +1,12 @@
 // What a coordinator has decided and taken in, on disk: `journal` of a run directory. A scheduler
 // that was killed reads it and goes on where it was. docs/formats/journal.md has the bytes.
 //
-// A journal that lacks its last records is not wrong, only older: blocks that it does not know to
-// be done are leased again, and their marks say that nothing is to be done. So a record that cannot
-// be written (a full disk) is told in the log, and the run goes on.
+// A journal that lacks its last records would be worse than none. Blocks that it does not know to
+// be done harm nobody, for their marks say so; but a routing epoch that it does not know would be
+// given a second time, and reports of before a loss could not be told from later ones. So where a
+// record cannot be written (a full disk) the journal is removed, the run goes on, and a whole
+// record begins it anew as soon as there is room. A scheduler that finds none goes on from the last
+// checkpoint.
 #ifndef CARAVAN_SCHEDULER_JOURNAL_H_
 #define CARAVAN_SCHEDULER_JOURNAL_H_
 
@@ -35,10 +38,11 @@ class Journal {
   Journal& operator=(const Journal&) = delete;
 
   // A whole record replaces all that is there, by rename; another one is appended. After an error
-  // the journal waits for the next whole record.
+  // there is no journal, until the next whole record.
   absl::Status Write(const JournalRecord& record);
 
  private:
+  absl::Status WriteWhole(const std::string& bytes);
   absl::Status Append(const std::string& bytes);
   void Close();
 

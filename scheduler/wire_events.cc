@@ -70,8 +70,7 @@ Event BlockDoneOf(const net::BlockDone& done) {
                    .block = done.block(),
                    .samples = done.samples(),
                    .cells = {done.cells().begin(), done.cells().end()},
-                   .begun_routing_epoch = done.begun_routing_epoch(),
-                   .abandoned = done.abandoned()};
+                   .begun_routing_epoch = done.begun_routing_epoch()};
 }
 
 // One overload an answer; actions that are none give no reply.

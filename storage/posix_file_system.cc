@@ -170,13 +170,6 @@ class MappedFile final : public AppendFile {
 };
 
 // Closes `descriptor`, of `path`.
-absl::Status SyncOpened(const std::string& path, int descriptor) {
-  const FileDescriptor opened(descriptor);
-  if (opened.get() < 0) return PathError(errno, "open", path);
-  if (fsync(opened.get()) != 0) return PathError(errno, "sync", path);
-  return absl::OkStatus();
-}
-
 class HeldLock final : public FileLock {
  public:
   explicit HeldLock(FileDescriptor file) : file_(std::move(file)) {}
@@ -215,6 +208,13 @@ class PosixFileSystem final : public FileSystem {
   }
   absl::StatusOr<FileDigest> DigestFile(const std::string& path) override {
     return caravan::DigestFile(path);
+  }
+
+  absl::Status SyncFile(const std::string& path) override {
+    const FileDescriptor file(open(path.c_str(), O_RDWR | O_CLOEXEC));
+    if (file.get() < 0) return PathError(errno, "open", path);
+    if (fsync(file.get()) != 0) return PathError(errno, "sync", path);
+    return absl::OkStatus();
   }
 
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
@@ -262,11 +262,8 @@ class PosixFileSystem final : public FileSystem {
     return caravan::CreateDirectories(path);
   }
 
-  absl::Status SyncFile(const std::string& path) override {
-    return SyncOpened(path, open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  }
   absl::Status SyncDirectory(const std::string& path) override {
-    return SyncOpened(path, open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return caravan::SyncDirectory(path);
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(const std::string& path) override {

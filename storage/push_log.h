@@ -103,6 +103,9 @@ class PushLog {
 // Calls visit for the records behind `after_lsn`, in order. After a killed process every record
 // that was appended must be good; where power was lost, what was not synced may be torn and is left
 // out. DATA_LOSS names the file and what it lacks.
+//
+// With options.is_synced a killed process may have left records that only the system has. They are
+// synced before this returns: what is appended behind them counts on them.
 absl::StatusOr<LogContent> ReplayPushLog(const PushLogOptions& options, uint64_t after_lsn,
                                          bool power_was_lost,
                                          absl::FunctionRef<absl::Status(const FileRecord&)> visit);

@@ -124,6 +124,9 @@ absl::StatusOr<LogContent> ReplayPushLog(const PushLogOptions& options, uint64_t
   Replay replay(options, after_lsn, power_was_lost, visit);
   for (const uint64_t number : numbers) {
     CARAVAN_RETURN_IF_ERROR(replay.Read(number, number == numbers.back()));
+    if (!options.is_synced || power_was_lost) continue;
+    CARAVAN_RETURN_IF_ERROR(options.file_system->SyncFile(
+        fmt::format("{}/{}", options.directory, SegmentName(number))));
   }
   return std::move(replay).Finish();
 }

@@ -57,8 +57,15 @@ absl::Status Guard(std::string_view what, const std::string& directory, Call cal
   }
 }
 
-rocksdb::Options MakeOptions(uint64_t memory_bytes, std::shared_ptr<rocksdb::Logger> log) {
+rocksdb::Options OptionsOn(rocksdb::Env* env) {
   rocksdb::Options options;
+  if (env != nullptr) options.env = env;
+  return options;
+}
+
+rocksdb::Options MakeOptions(uint64_t memory_bytes, rocksdb::Env* env,
+                             std::shared_ptr<rocksdb::Logger> log) {
+  rocksdb::Options options = OptionsOn(env);
   options.create_if_missing = true;
   options.error_if_exists = false;
   options.info_log = std::move(log);
@@ -96,26 +103,27 @@ absl::Status RocksDb::ToStatus(const rocksdb::Status& status, std::string_view w
 }
 
 absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::Create(const std::string& directory,
-                                                         uint64_t memory_bytes) {
+                                                         uint64_t memory_bytes, rocksdb::Env* env) {
   // DestroyDB takes only RocksDB's files away, and the folder with them; it wants one to be there.
   CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
   CARAVAN_RETURN_IF_ERROR(Guard("create the database", directory, [&]() -> absl::Status {
-    return Translate(rocksdb::DestroyDB(directory, rocksdb::Options()), "clear the database",
+    return Translate(rocksdb::DestroyDB(directory, OptionsOn(env)), "clear the database",
                      directory);
   }));
   CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
-  return OpenWith(directory, memory_bytes, /*create=*/true);
+  return OpenWith(directory, memory_bytes, env, /*create=*/true);
 }
 
 absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::Open(const std::string& directory,
-                                                       uint64_t memory_bytes) {
-  return OpenWith(directory, memory_bytes, /*create=*/false);
+                                                       uint64_t memory_bytes, rocksdb::Env* env) {
+  return OpenWith(directory, memory_bytes, env, /*create=*/false);
 }
 
 absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::OpenWith(const std::string& directory,
-                                                           uint64_t memory_bytes, bool create) {
+                                                           uint64_t memory_bytes, rocksdb::Env* env,
+                                                           bool create) {
   auto log = std::make_shared<ErrorLogger>();
-  rocksdb::Options options = MakeOptions(memory_bytes, log);
+  rocksdb::Options options = MakeOptions(memory_bytes, env, log);
   options.create_if_missing = create;
   std::unique_ptr<rocksdb::DB> db;
   CARAVAN_RETURN_IF_ERROR(Guard("open the database", directory, [&] {
@@ -130,7 +138,7 @@ absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::OpenWith(const std::string& di
 absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::OpenReadOnly(const std::string& directory,
                                                                uint64_t memory_bytes) {
   auto log = std::make_shared<ErrorLogger>();
-  rocksdb::Options options = MakeOptions(memory_bytes, log);
+  rocksdb::Options options = MakeOptions(memory_bytes, nullptr, log);
   options.create_if_missing = false;
   std::unique_ptr<rocksdb::DB> db;
   CARAVAN_RETURN_IF_ERROR(Guard("open", directory, [&] {
@@ -223,22 +231,29 @@ namespace {
 
 class RocksDbStores final : public RecordStores {
  public:
+  explicit RocksDbStores(rocksdb::Env* env) : env_(env) {}
+
   absl::StatusOr<std::unique_ptr<RecordStore>> Create(const std::string& directory,
                                                       uint64_t memory_bytes) override {
-    return RocksDb::Create(directory, memory_bytes);
+    return RocksDb::Create(directory, memory_bytes, env_);
   }
   absl::StatusOr<std::unique_ptr<RecordStore>> Open(const std::string& directory,
                                                     uint64_t memory_bytes) override {
-    return RocksDb::Open(directory, memory_bytes);
+    return RocksDb::Open(directory, memory_bytes, env_);
   }
   absl::StatusOr<std::unique_ptr<RecordStore>> OpenReadOnly(const std::string& directory,
                                                             uint64_t memory_bytes) override {
     return RocksDb::OpenReadOnly(directory, memory_bytes);
   }
+
+ private:
+  rocksdb::Env* const env_;
 };
 
 }  // namespace
 
-std::unique_ptr<RecordStores> MakeRocksDbStores() { return std::make_unique<RocksDbStores>(); }
+std::unique_ptr<RecordStores> MakeRocksDbStores(rocksdb::Env* env) {
+  return std::make_unique<RocksDbStores>(env);
+}
 
 }  // namespace caravan::storage

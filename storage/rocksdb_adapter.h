@@ -17,6 +17,7 @@
 
 namespace rocksdb {
 class DB;
+class Env;
 class Logger;
 class Status;
 }  // namespace rocksdb
@@ -26,11 +27,13 @@ namespace caravan::storage {
 // Owned by one lane thread; RocksDB's own threads flush and compact.
 class RocksDb final : public RecordStore {
  public:
-  // See RecordStores.
+  // See RecordStores. `env`: the disk that RocksDB sees, outlives the store; null: the machine's.
   static absl::StatusOr<std::unique_ptr<RocksDb>> Create(const std::string& directory,
-                                                         uint64_t memory_bytes);
+                                                         uint64_t memory_bytes,
+                                                         rocksdb::Env* env = nullptr);
   static absl::StatusOr<std::unique_ptr<RocksDb>> Open(const std::string& directory,
-                                                       uint64_t memory_bytes);
+                                                       uint64_t memory_bytes,
+                                                       rocksdb::Env* env = nullptr);
   static absl::StatusOr<std::unique_ptr<RocksDb>> OpenReadOnly(const std::string& directory,
                                                                uint64_t memory_bytes);
   ~RocksDb() override;
@@ -50,7 +53,8 @@ class RocksDb final : public RecordStore {
   RocksDb(std::string directory, std::shared_ptr<rocksdb::Logger> log,
           std::unique_ptr<rocksdb::DB> db);
   static absl::StatusOr<std::unique_ptr<RocksDb>> OpenWith(const std::string& directory,
-                                                           uint64_t memory_bytes, bool create);
+                                                           uint64_t memory_bytes, rocksdb::Env* env,
+                                                           bool create);
   absl::Status ToStatus(const rocksdb::Status& status, std::string_view what) const;
 
   std::string directory_;
@@ -58,8 +62,8 @@ class RocksDb final : public RecordStore {
   std::unique_ptr<rocksdb::DB> db_;
 };
 
-// The stores of production.
-std::unique_ptr<RecordStores> MakeRocksDbStores();
+// The stores of production. `env` as above.
+std::unique_ptr<RecordStores> MakeRocksDbStores(rocksdb::Env* env = nullptr);
 
 }  // namespace caravan::storage
 

@@ -3,8 +3,12 @@
 //
 // A lane applies the batches of a block in order. So when one is lost, those behind it are refused
 // with the batch that is expected, and it is sent again from there; when that batch is not in
-// flight any more (the lane lost what it had acknowledged), Take returns ABORTED: the block is to
-// be begun anew from its mark.
+// flight any more (the lane lost what it had acknowledged), Take returns ABORTED.
+//
+// Then the worker joins anew, which gives back all of its leases, and not that of the block alone:
+// each was begun before the loss, so that the scheduler takes no report of it
+// (BlockDone.begun_routing_epoch), and what was read ahead was pulled from lanes that have gone
+// back since.
 #ifndef CARAVAN_WORKER_PUSH_ORDER_H_
 #define CARAVAN_WORKER_PUSH_ORDER_H_
 

@@ -20,14 +20,13 @@ Adam::Adam(const conf::Adam& config)
       beta2_(config.beta2()),
       learning_rate_(static_cast<float>(config.learning_rate())),
       epsilon_(static_cast<float>(config.epsilon())),
-      corrections_(kCorrections) {
-  for (uint32_t step = 1; step < kCorrections; ++step) {
-    corrections_[step] = CorrectionOf(beta1_, beta2_, step);
-  }
-}
+      corrections_(kCorrections) {}
 
 float Adam::Correction(uint32_t step) const {
-  return step < kCorrections ? corrections_[step] : CorrectionOf(beta1_, beta2_, step);
+  if (step >= kCorrections) return CorrectionOf(beta1_, beta2_, step);
+  float& correction = corrections_[step];
+  if (correction == 0) correction = CorrectionOf(beta1_, beta2_, step);
+  return correction;
 }
 
 uint32_t Adam::slots_per_weight() const { return 2; }

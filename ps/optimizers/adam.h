@@ -29,7 +29,7 @@ class Adam final : public Optimizer {
   double beta2_;
   float learning_rate_;
   float epsilon_;
-  std::vector<float> corrections_;  // by step, the first ones
+  mutable std::vector<float> corrections_;  // by step, the first ones; 0: not computed yet
 };
 
 }  // namespace caravan::ps

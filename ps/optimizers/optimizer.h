@@ -11,6 +11,7 @@
 
 namespace caravan::ps {
 
+// Owned and called by one thread.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;

@@ -12,7 +12,9 @@
 #include "base/random.h"
 #include "lane_fixture.h"
 #include "net/manifest_file.h"
+#include "storage/rocksdb_adapter.h"
 #include "tests/storage/full_disk.h"
+#include "tests/storage/full_rocksdb_disk.h"
 
 namespace caravan::ps {
 namespace {
@@ -117,6 +119,45 @@ TEST_F(DiskFullTest, ACheckpointThatCannotBeWrittenFailsByNameAndTheOneBeforeIsI
   EXPECT_EQ(Dump(first, manifest), expected);
   EXPECT_EQ(Dump(second, lanes_->Save(second)), Undisturbed(10));
   EXPECT_TRUE(net::VerifyFiles(first, manifest).ok());
+}
+
+// RocksDB alone has no room: for tables, its manifest, links.
+TEST_F(DiskFullTest, RowsThatCannotLeaveMemoryFailTheirPushAndACheckpointByName) {
+  const auto disk = std::make_shared<storage::FullRocksDbDisk>();
+  const std::unique_ptr<rocksdb::Env> env = rocksdb::NewCompositeEnv(disk);
+  const std::unique_ptr<storage::RecordStores> stores = storage::MakeRocksDbStores(env.get());
+  const Lane::Options options{
+      .run_id = kRunId, .data_directory = folder_.path() + "/cold", .record_stores = stores.get()};
+  const auto keys_of = [](uint32_t push) {
+    Lanes::Keys keys(2);
+    for (uint64_t i = 0; i < 4000; ++i) keys[0].push_back(uint64_t{push} % 30 * 4000 + i);
+    return keys;
+  };
+  const auto push_one = [&](Lanes& lanes, uint32_t push) {
+    return lanes.Push(keys_of(push), Tag(0, 0, push))[0];
+  };
+  auto lane = Lane::Create(spec_, options);
+  ASSERT_TRUE(lane.ok()) << lane.status();
+  Lanes lanes(spec_, *std::move(lane));
+  uint32_t push = 0;
+  for (; push < 5; ++push) ASSERT_EQ(push_one(lanes, push).code(), net::OK);
+  disk->room = 20000;
+  net::Reply reply;
+  while ((reply = push_one(lanes, push)).code() == net::OK && push < 200) ++push;
+  EXPECT_EQ(reply.code(), net::FAILED);
+  EXPECT_NE(reply.message().find("no room for"), std::string::npos) << reply.message();
+  EXPECT_NE(reply.message().find("/cold/rocksdb"), std::string::npos) << reply.message();
+  const std::string directory = folder_.Make("checkpoint");
+  EXPECT_EQ(SaveTo(lanes.lane(0), directory).code(), net::FAILED);
+  EXPECT_FALSE(std::filesystem::exists(directory + "/lane-000"));
+  disk->room = storage::FullRocksDbDisk::kEnough;
+  for (const uint32_t end = push + 20; push < end; ++push) {
+    ASSERT_EQ(push_one(lanes, push).push().outcome(), net::PushReply::APPLIED) << push;
+  }
+  Lanes undisturbed(folder_, spec_, 1);
+  for (uint32_t again = 0; again < push; ++again) push_one(undisturbed, again);
+  const std::string other = folder_.Make("undisturbed");
+  EXPECT_EQ(Dump(directory, lanes.Save(directory)), Dump(other, undisturbed.Save(other)));
 }
 
 // A file system of 12 MiB that fills up under a lane.

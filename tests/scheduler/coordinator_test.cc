@@ -172,6 +172,49 @@ TEST(CoordinatorTest, AFailedCheckpointFailsOnlyItself) {
   EXPECT_EQ(run.coordinator.epoch(), 1);
 }
 
+// A run of one epoch, all of it trained and scored, whose checkpoint does not fit on the disk.
+ScriptedRun WithoutRoomAtTheEnd() {
+  CoordinatorOptions options = SmallRun();
+  options.spec.mutable_job()->mutable_training()->set_epochs(1);
+  ScriptedRun run = Started(options);
+  run.Work(kAnn);
+  run.CountLedger();
+  run.Work(kAnn);
+  run.Do(CheckpointEnded{1, absl::ResourceExhaustedError("disk full")});
+  EXPECT_EQ(run.coordinator.phase(), Phase::kClosing);
+  return run;
+}
+
+TEST(CoordinatorTest, TheLastCheckpointIsTriedAgainUntilThereIsRoom) {
+  ScriptedRun run = WithoutRoomAtTheEnd();
+  run.actions.clear();
+  run.Pass(Millis{4000});
+  EXPECT_FALSE(run.Last<WriteCheckpoint>().has_value());
+  run.Pass(Millis{1000});
+  ASSERT_TRUE(run.Last<WriteCheckpoint>().has_value());
+  EXPECT_EQ(run.Last<WriteCheckpoint>()->checkpoint, 2);
+  EXPECT_TRUE(run.Last<WriteCheckpoint>()->queue.finished);
+  run.Do(CheckpointEnded{2, absl::OkStatus()});
+  EXPECT_EQ(run.coordinator.phase(), Phase::kStopping);
+  EXPECT_TRUE(run.coordinator.end_status().ok());
+}
+
+TEST(CoordinatorTest, ARunWhoseLastCheckpointNeverFitsEndsByName) {
+  ScriptedRun run = WithoutRoomAtTheEnd();
+  uint64_t checkpoint = 1;
+  while (run.coordinator.phase() == Phase::kClosing && checkpoint < 100) {
+    run.Beat(kServer);
+    run.Beat(kAnn);
+    run.Pass(Millis{5000});
+    ASSERT_EQ(run.Last<WriteCheckpoint>()->checkpoint, ++checkpoint)
+        << run.now.count() << " ms: " << run.coordinator.end_message();
+    run.Do(CheckpointEnded{checkpoint, absl::ResourceExhaustedError("disk full")});
+  }
+  EXPECT_EQ(run.now, Millis{120'000});
+  EXPECT_EQ(run.coordinator.phase(), Phase::kStopping);
+  EXPECT_THAT(std::string(run.coordinator.end_status().message()), HasSubstr("disk full"));
+}
+
 TEST(CoordinatorTest, ResumesWithExactlyTheRemainingBlocks) {
   CoordinatorOptions options = SmallRun();
   options.start = {.epoch = 1, .done_blocks = {2, 0}, .finished = false};

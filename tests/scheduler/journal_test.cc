@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sys/resource.h>
+
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -116,6 +119,52 @@ TEST_F(JournalTest, ATornEndIsCut) {
   EXPECT_EQ(ReadJournal(Path(), bytes_cut_).status().code(), absl::StatusCode::kDataLoss);
 }
 
+// Files of this process that grow beyond `bytes` are an error of their writer, like a full disk.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(uint64_t bytes) : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  }
+  ~FileSizeLimit() {
+    setrlimit(RLIMIT_FSIZE, &before_);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_{};
+  void (*handler_)(int);
+};
+
+TEST_F(JournalTest, OneThatLacksARecordIsNotThereUntilItIsBegunAnew) {
+  Journal journal(Path(), false);
+  ASSERT_TRUE(journal.Write(Whole(1)).ok());
+  ASSERT_TRUE(journal.Write(Change(2)).ok());
+  {
+    const FileSizeLimit limit(std::filesystem::file_size(Path()));
+    EXPECT_FALSE(journal.Write(Change(3)).ok());
+    EXPECT_FALSE(std::filesystem::exists(Path()));
+    EXPECT_TRUE(absl::IsFailedPrecondition(journal.Write(Change(4))));
+  }
+  {
+    const FileSizeLimit limit(4);
+    EXPECT_FALSE(journal.Write(Whole(5)).ok());
+    EXPECT_TRUE(absl::IsNotFound(ReadJournal(Path(), bytes_cut_).status()));
+  }
+  ASSERT_TRUE(journal.Write(Whole(6)).ok());
+  ASSERT_TRUE(journal.Write(Change(7)).ok());
+  EXPECT_EQ(Read().run().next_lease(), 7);
+}
+
+TEST_F(JournalTest, AWholeRecordThatCannotBeWrittenLeavesNoOlderOne) {
+  Journal journal(Path(), false);
+  ASSERT_TRUE(journal.Write(Whole(1)).ok());
+  const FileSizeLimit limit(4);
+  EXPECT_FALSE(journal.Write(Whole(2)).ok());
+  EXPECT_FALSE(std::filesystem::exists(Path()));
+}
+
 TEST_F(JournalTest, NoFlippedBitIsServed) {
   {
     Journal journal(Path(), false);
@@ -141,7 +190,7 @@ TEST_F(JournalTest, NoFlippedBitIsServed) {
 TEST_F(JournalTest, ADiskThatDoesNotTakeItIsTold) {
   Journal journal(directory_.path() + "/absent/journal", false);
   EXPECT_THAT(std::string(journal.Write(Whole(1)).message()), HasSubstr("absent/journal"));
-  EXPECT_TRUE(journal.Write(Change(2)).ok()) << "it waits for the next whole record";
+  EXPECT_TRUE(absl::IsFailedPrecondition(journal.Write(Change(2))));
 }
 
 // Random runs, replayed at each step: a coordinator that goes on from the journal is in the same

@@ -255,19 +255,6 @@ TEST_F(RecoveryTest, AStopWaitsForTheServerThatIsAway) {
   EXPECT_TRUE(run.Last<WriteCheckpoint>().has_value());
 }
 
-TEST_F(RecoveryTest, ABlockThatIsGivenBackIsLeasedAnew) {
-  const LeaseAnswer lease = run.Lease(kAnn);
-  BlockDone back{.incarnation = kAnn, .lease = lease.lease, .block = lease.block};
-  back.abandoned = true;
-  EXPECT_FALSE(run.Ask<BlockDoneAnswer>(back).accepted);
-  const LeaseAnswer again = run.Lease(kAnn);
-  EXPECT_EQ(again.block, lease.block);
-  EXPECT_NE(again.lease, lease.lease);
-  // The same word once more concerns a lease that is over.
-  EXPECT_FALSE(run.Ask<BlockDoneAnswer>(back).accepted);
-  EXPECT_TRUE(run.Finish(kAnn, again));
-}
-
 TEST_F(RecoveryTest, AWorkerThatJoinsAnewFreesWhatItHad) {
   const LeaseAnswer lease = run.Lease(kAnn);
   Hello hello{.role = net::WORKER, .incarnation = 3, .version = "1"};

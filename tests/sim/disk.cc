@@ -38,6 +38,12 @@ void Disk::SetName(const std::string& path, std::shared_ptr<Inode> inode) {
   }
 }
 
+void Disk::SyncNames(std::string_view directory) {
+  std::erase_if(unsynced_names_, [&](const NameChange& change) {
+    return std::string_view(change.path).substr(0, change.path.rfind('/')) == directory;
+  });
+}
+
 void Disk::LosePower() {
   ++boots_;
   // Names are journaled in order: some number of the last changes never happened.
@@ -63,6 +69,16 @@ void Disk::LosePower() {
     inode->synced = content;
   }
   for (auto& [directory, store] : stores_) store.written.clear();
+}
+
+void Disk::LoseTree(const std::string& directory) {
+  const auto is_below = [prefix = directory + "/"](const std::string& path) {
+    return path.starts_with(prefix);
+  };
+  std::erase_if(names_, [&](const auto& name) { return is_below(name.first); });
+  std::erase_if(unsynced_names_, [&](const NameChange& change) { return is_below(change.path); });
+  std::erase_if(directories_, is_below);
+  std::erase_if(stores_, [&](const auto& store) { return is_below(store.first); });
 }
 
 void Disk::Bury(const void* process) {
@@ -96,7 +112,7 @@ DiskOfProcess::Fate DiskOfProcess::Begin() {
 absl::Status DiskOfProcess::BeginWhole(bool wants_room, const std::string& path) {
   const Fate fate = Begin();
   if (fate == Fate::kDead || (fate == Fate::kCut && disk_->Draw(2) == 0)) return Dead();
-  if (wants_room && disk_->is_full_) {
+  if (wants_room && !disk_->HasRoom()) {
     return absl::ResourceExhaustedError(fmt::format("{}: the simulated disk is full", path));
   }
   return absl::OkStatus();
@@ -104,8 +120,8 @@ absl::Status DiskOfProcess::BeginWhole(bool wants_room, const std::string& path)
 
 class SimAppendFile final : public storage::AppendFile {
  public:
-  SimAppendFile(DiskOfProcess* process, std::shared_ptr<Inode> inode)
-      : process_(process), inode_(std::move(inode)) {}
+  SimAppendFile(DiskOfProcess* process, std::shared_ptr<Inode> inode, bool forgets)
+      : process_(process), inode_(std::move(inode)), forgets_(forgets) {}
 
   absl::Status Append(std::span<const storage::Bytes> parts) override {
     std::string bytes;
@@ -118,7 +134,7 @@ class SimAppendFile final : public storage::AppendFile {
     }
     const DiskOfProcess::Fate fate = process_->Begin();
     if (fate == DiskOfProcess::Fate::kDead) return DiskOfProcess::Dead();
-    if (process_->forgets_appends_) return absl::OkStatus();
+    if (forgets_) return absl::OkStatus();
     const uint64_t at = inode_->appended;
     const uint64_t end = at + bytes.size();
     if (fate == DiskOfProcess::Fate::kCut) return Cut(at, std::move(bytes));
@@ -167,6 +183,7 @@ class SimAppendFile final : public storage::AppendFile {
 
   DiskOfProcess* const process_;
   const std::shared_ptr<Inode> inode_;
+  const bool forgets_;
 };
 
 absl::StatusOr<std::unique_ptr<storage::AppendFile>> DiskOfProcess::CreateAppendFile(
@@ -178,7 +195,9 @@ absl::StatusOr<std::unique_ptr<storage::AppendFile>> DiskOfProcess::CreateAppend
   inode->capacity = capacity;
   disk_->SetName(path, inode);
   if (is_dead_) return Dead();
-  return std::make_unique<SimAppendFile>(this, std::move(inode));
+  const bool forgets =
+      !forgets_appends_to_.empty() && path.find(forgets_appends_to_) != std::string::npos;
+  return std::make_unique<SimAppendFile>(this, std::move(inode), forgets);
 }
 
 absl::StatusOr<std::string> DiskOfProcess::ReadFile(const std::string& given_path) {
@@ -196,8 +215,7 @@ absl::Status DiskOfProcess::WriteFileAtomically(const std::string& given_path,
   auto inode = std::make_shared<Inode>();
   inode->content = inode->synced = content;
   disk_->SetName(path, std::move(inode));
-  // Synced with its folder, and with it all that the journal held before.
-  disk_->unsynced_names_.clear();
+  disk_->SyncNames(path.substr(0, path.rfind('/')));
   return is_dead_ ? Dead() : absl::OkStatus();
 }
 
@@ -299,7 +317,8 @@ absl::Status DiskOfProcess::RemoveTree(const std::string& given_directory) {
 
 absl::Status DiskOfProcess::CreateDirectories(const std::string& given_path) {
   const std::string path = Clean(given_path);
-  if (absl::Status status = BeginWhole(false, path); !status.ok()) return status;
+  if (disk_->directories_.contains(path)) return is_dead_ ? Dead() : absl::OkStatus();
+  if (absl::Status status = BeginWhole(true, path); !status.ok()) return status;
   for (size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
     disk_->directories_.insert(path.substr(0, at));
   }
@@ -311,9 +330,7 @@ absl::Status DiskOfProcess::SyncDirectory(const std::string& given_path) {
   const std::string path = Clean(given_path);
   const Fate fate = Begin();
   if (fate != Fate::kGo) return Dead();
-  std::erase_if(disk_->unsynced_names_, [&](const Disk::NameChange& change) {
-    return change.path.substr(0, change.path.rfind('/')) == path;
-  });
+  disk_->SyncNames(path);
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -44,12 +45,17 @@ class Disk {
  public:
   explicit Disk(RandomStream random) : random_(random) {}
 
-  // Everything that wants room fails from here on, or has it again.
-  void SetFull(bool is_full) { is_full_ = is_full; }
-  bool is_full() const { return is_full_; }
+  // How much of what wants room gets it from here on: all, half by the seed, nothing.
+  enum class Room { kEnough, kScarce, kNone };
+  void SetRoom(Room room) { room_ = room; }
+  Room room() const { return room_; }
+  // Since the disk began; it differs after each loss of power.
+  uint64_t boots() const { return boots_; }
   // The machine loses power: of what was not synced some stays, by the seed. All processes are
   // dead then; that is the caller's to see to.
   void LosePower();
+  // What lies below `directory` is gone for good.
+  void LoseTree(const std::string& directory);
   // A process has died: its locks are free, and of what its stores had not flushed a part stays.
   void Bury(const void* process);
 
@@ -65,10 +71,14 @@ class Disk {
     std::shared_ptr<Inode> before;  // null: there was none
   };
   void SetName(const std::string& path, std::shared_ptr<Inode> inode);
+  void SyncNames(std::string_view directory);
   uint64_t Draw(uint64_t bound) { return random_.NextBelow(bound); }
+  bool HasRoom() {
+    return room_ == Room::kEnough || (room_ == Room::kScarce && random_.NextBelow(2) == 0);
+  }
 
   RandomStream random_;
-  bool is_full_ = false;
+  Room room_ = Room::kEnough;
   uint64_t boots_ = 0;
   std::map<std::string, std::shared_ptr<Inode>> names_;  // of files
   std::set<std::string> directories_ = {"/"};
@@ -86,12 +96,16 @@ class DiskOfProcess final : public storage::FileSystem, public storage::RecordSt
 
   // It dies in the `operations`-th operation that changes something, counted from now.
   void DieAfter(uint64_t operations) { operations_left_ = operations; }
+  // Not, after all.
+  void Spare() { operations_left_.reset(); }
   // It is dead: whatever its parts still want to write as they go is not written.
   void Die() { is_dead_ = true; }
   bool is_dead() const { return is_dead_; }
   uint64_t operations() const { return operations_; }
-  // Planted: appends are acknowledged but not done.
-  void ForgetAppends() { forgets_appends_ = true; }
+  // Whether something that wants room gets it now.
+  bool HasRoom() { return disk_->HasRoom(); }
+  // Planted: what is appended to files whose path holds `part` is acknowledged but not done.
+  void ForgetAppendsTo(std::string part) { forgets_appends_to_ = std::move(part); }
 
   absl::StatusOr<std::unique_ptr<storage::AppendFile>> CreateAppendFile(const std::string& path,
                                                                         uint64_t capacity) override;
@@ -133,7 +147,7 @@ class DiskOfProcess final : public storage::FileSystem, public storage::RecordSt
   std::optional<uint64_t> operations_left_;
   uint64_t operations_ = 0;
   bool is_dead_ = false;
-  bool forgets_appends_ = false;
+  std::string forgets_appends_to_;
 };
 
 }  // namespace caravan::sim

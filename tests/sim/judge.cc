@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "base/status_macros.h"
 
 namespace caravan::sim {
@@ -75,8 +76,9 @@ absl::Status Judge::CheckDoneBlocks(const State& state, const conf::Manifest& ma
 
 absl::Status Judge::CheckCheckpoint(Disk& disk, const std::string& directory,
                                     const conf::Manifest& manifest, uint32_t other_lanes) {
-  const bool was_full = disk.is_full();
-  disk.SetFull(false);
+  const Disk::Room room = disk.room();
+  disk.SetRoom(Disk::Room::kEnough);
+  const absl::Cleanup restore_room = [&disk, room] { disk.SetRoom(room); };
   DiskOfProcess process(&disk);
   conf::RunSpec spec = *spec_;
   spec.mutable_job()->mutable_cluster()->set_durability(conf::CHECKPOINT);
@@ -112,7 +114,6 @@ absl::Status Judge::CheckCheckpoint(Disk& disk, const std::string& directory,
     restored.clear();
     CARAVAN_RETURN_IF_ERROR(process.RemoveTree("/judge"));
   }
-  disk.SetFull(was_full);
   return absl::OkStatus();
 }
 

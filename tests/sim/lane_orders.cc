@@ -38,6 +38,11 @@ std::map<uint64_t, conf::Manifest> ReadManifests(DiskOfProcess& disk) {
   return manifests;
 }
 
+uint64_t NextCheckpoint(DiskOfProcess& disk) {
+  const absl::StatusOr<std::vector<std::string>> names = disk.List(kCheckpoints);
+  return names.ok() && !names->empty() ? std::stoull(names->back()) + 1 : 1;
+}
+
 LaneOrders::LaneOrders(const World& world, DiskOfProcess* disk, const std::string& address,
                        const net::Routing& routing, std::function<void()> answered)
     : world_(world),

@@ -21,6 +21,8 @@ namespace caravan::sim {
 std::string CheckpointDirectory(uint64_t number);
 // The committed checkpoints: those with a MANIFEST.
 std::map<uint64_t, conf::Manifest> ReadManifests(DiskOfProcess& disk);
+// One above every number that was ever begun.
+uint64_t NextCheckpoint(DiskOfProcess& disk);
 
 class LaneOrders {
  public:

@@ -51,11 +51,10 @@ std::optional<net::Message> LaneWatch::Handle(ps::Lane& lane, const DiskOfProces
                                               net::Message& request, uint64_t ticket) {
   const absl::StatusOr<net::Header> header = net::ParseHeader(request);
   if (!header.ok() || !header->has_push()) return lane.Handle(request, ticket);
-  const net::BatchTag& tag = header->push().tag();
-  const uint32_t before = MarkOf(lane, spec_->run_id(), tag.epoch(), tag.block());
+  const uint64_t before = lane.counters().pushes_applied;
   std::optional<net::Message> answer = lane.Handle(request, ticket);
-  if (MarkOf(lane, spec_->run_id(), tag.epoch(), tag.block()) != before || disk.is_dead()) {
-    applied_.push_back({.tag = tag, .push = WithKeys(*header, request)});
+  if (lane.counters().pushes_applied != before || disk.is_dead()) {
+    applied_.push_back({.tag = header->push().tag(), .push = WithKeys(*header, request)});
   }
   return answer;
 }
@@ -81,9 +80,13 @@ size_t LaneWatch::PrefixIn(ps::Lane& lane) const {
   return count;
 }
 
-absl::Status LaneWatch::Rebuilt(ps::Lane& lane, bool keeps_acknowledged) {
+absl::Status LaneWatch::Rebuilt(ps::Lane& lane, bool has_folder, uint64_t boot) {
+  const conf::Durability durability = spec_->job().cluster().durability();
+  const bool had_power = std::exchange(boot_, boot) == boot;
+  const bool is_promised =
+      has_folder && (durability == conf::POWER_LOSS || (durability == conf::PROCESS && had_power));
   const size_t count = PrefixIn(lane);
-  for (size_t i = count; keeps_acknowledged && i < applied_.size(); ++i) {
+  for (size_t i = count; is_promised && i < applied_.size(); ++i) {
     if (!applied_[i].is_acknowledged) continue;
     return absl::DataLossError(fmt::format(
         "lane {} came back without {}, which it had acknowledged", lane_, NameOf(applied_[i].tag)));

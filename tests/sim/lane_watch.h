@@ -34,9 +34,10 @@ class LaneWatch {
   // `answer` is on its way to a peer.
   void Answered(const net::Message& answer, const net::Message& request);
 
-  // The lane was built anew: what it does not have any more is forgotten. Says what it should have:
-  // DATA_LOSS where that had been acknowledged, and `keeps_acknowledged`.
-  absl::Status Rebuilt(ps::Lane& lane, bool keeps_acknowledged);
+  // The lane was built anew, in this boot of its machine: what it does not have any more is
+  // forgotten. DATA_LOSS where that had been acknowledged and its folder should have held it still:
+  // `has_folder`, and a durability that promises it.
+  absl::Status Rebuilt(ps::Lane& lane, bool has_folder, uint64_t boot);
   // How many of the first of `applied` the lane has.
   size_t PrefixIn(ps::Lane& lane) const;
 
@@ -50,6 +51,7 @@ class LaneWatch {
   const uint32_t lane_;
   const worker::LaneMap map_;
   std::vector<Applied> applied_;
+  uint64_t boot_ = 0;  // in which it was built last
 };
 
 // A fresh lane to which the first `count` of the watch's pushes were sent, in order. INTERNAL where

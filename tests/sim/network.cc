@@ -70,7 +70,7 @@ void Network::Deliver(const std::string& from, const std::string& to, net::Messa
                       Millis delay) {
   loop_->After(delay, [this, from, to, message = std::move(message)]() mutable {
     const auto receiver = receivers_.find(to);
-    const bool is_lost = receiver == receivers_.end() || IsCutOff(from) || IsCutOff(to);
+    const bool is_lost = receiver == receivers_.end() || IsCut(from, to);
     if (trace_->keeps()) {
       trace_->Line("  {} {} -> {}: {}", is_lost ? "nobody " : "arrives", from, to, NameOf(message));
     }
@@ -80,16 +80,23 @@ void Network::Deliver(const std::string& from, const std::string& to, net::Messa
   });
 }
 
-bool Network::IsCutOff(const std::string& address) const {
-  const auto cut = cut_off_until_.find(HostOf(address));
-  return cut != cut_off_until_.end() && loop_->Now() < cut->second;
+bool Network::IsCut(const std::string& from, const std::string& to) const {
+  if (cut_off_until_.empty() && cut_links_until_.empty()) return false;
+  const std::string sender = HostOf(from);
+  const std::string receiver = HostOf(to);
+  const auto is_cut = [this](const auto& cuts, const auto& what) {
+    const auto cut = cuts.find(what);
+    return cut != cuts.end() && loop_->Now() < cut->second;
+  };
+  return is_cut(cut_off_until_, sender) || is_cut(cut_off_until_, receiver) ||
+         is_cut(cut_links_until_,
+                std::pair(std::min(sender, receiver), std::max(sender, receiver)));
 }
-
-void Network::CutOff(const std::string& host, Millis until) { cut_off_until_[host] = until; }
 
 void Network::Heal() {
   faults_ = {};
   cut_off_until_.clear();
+  cut_links_until_.clear();
 }
 
 }  // namespace caravan::sim

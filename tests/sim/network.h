@@ -4,10 +4,12 @@
 #ifndef CARAVAN_TESTS_SIM_NETWORK_H_
 #define CARAVAN_TESTS_SIM_NETWORK_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "base/random.h"
 #include "net/message.h"
@@ -39,14 +41,18 @@ class Network {
   void Send(const std::string& from, const std::string& to, net::Message message);
 
   // The host hears and reaches nobody until then.
-  void CutOff(const std::string& host, Millis until);
+  void CutOff(const std::string& host, Millis until) { cut_off_until_[host] = until; }
+  // The two do not hear each other until then; all others do.
+  void CutLink(const std::string& host, const std::string& other, Millis until) {
+    cut_links_until_[{std::min(host, other), std::max(host, other)}] = until;
+  }
   // From here on nothing is lost, late, twice or cut off.
   void Heal();
 
   uint64_t messages() const { return messages_; }
 
  private:
-  bool IsCutOff(const std::string& address) const;
+  bool IsCut(const std::string& from, const std::string& to) const;
   bool Happens(uint32_t in_a_thousand);
   void Deliver(const std::string& from, const std::string& to, net::Message message, Millis delay);
 
@@ -56,6 +62,7 @@ class Network {
   RandomStream random_;
   std::map<std::string, Receiver> receivers_;
   std::map<std::string, Millis> cut_off_until_;  // by host
+  std::map<std::pair<std::string, std::string>, Millis> cut_links_until_;
   uint64_t messages_ = 0;
 };
 

@@ -22,13 +22,22 @@ using scheduler::Event;
 
 constexpr Millis kTick{100};
 
-scheduler::CoordinatorOptions OptionsOf(const World& world) {
-  return {.spec = *world.spec,
-          .job_fingerprint = 1,
-          .model_fingerprint = 2,
-          .splits = {{.split = "train", .samples = BlockSamples(*world.shape)}},
-          .start = {},
-          .first_checkpoint = 1};
+// As scheduler/resume_point does it.
+scheduler::CoordinatorOptions OptionsOf(const World& world, DiskOfProcess& disk) {
+  scheduler::CoordinatorOptions options{
+      .spec = *world.spec,
+      .job_fingerprint = 1,
+      .model_fingerprint = 2,
+      .splits = {{.split = "train", .samples = BlockSamples(*world.shape)}},
+      .start = {},
+      .first_checkpoint = NextCheckpoint(disk)};
+  const std::map<uint64_t, conf::Manifest> manifests = ReadManifests(disk);
+  if (manifests.empty()) return options;
+  const conf::QueueState& queue = manifests.rbegin()->second.queue();
+  options.start = {.epoch = queue.epoch(),
+                   .done_blocks = {queue.done_blocks().begin(), queue.done_blocks().end()},
+                   .finished = queue.finished()};
+  return options;
 }
 
 class SchedulerProcess final : public Scheduler {
@@ -40,7 +49,7 @@ class SchedulerProcess final : public Scheduler {
         journal_(journal),
         committed_(std::move(committed)),
         disk_(world.disk),
-        coordinator_(OptionsOf(world), world.loop->Now()),
+        coordinator_(OptionsOf(world, disk_), world.loop->Now()),
         turns_(world.loop, [this] { Turn(); }) {
     if (!journal->empty()) {
       scheduler::JournalRecord state = journal->front();
@@ -119,7 +128,10 @@ class SchedulerProcess final : public Scheduler {
     return reply;
   }
 
-  // Planted: whoever reports a block reports it by its present lease, begun just now.
+  // Planted. Leases are fenced by their numbers and by the routing epoch in which their block was
+  // begun. The first is a courtesy: a worker reports a block when all lanes have acknowledged it,
+  // which stays true whoever holds its lease by then. Unless a lane loses what it acknowledged:
+  // only the second fence keeps a report of before from closing a block that is not whole any more.
   void Unfence(net::Header& header) {
     net::BlockDone& done = *header.mutable_block_done();
     done.set_begun_routing_epoch(coordinator_.routing_epoch());
@@ -134,7 +146,9 @@ class SchedulerProcess final : public Scheduler {
   void KeepJournal() {
     std::optional<scheduler::JournalRecord> changes = coordinator_.TakeChanges();
     if (!changes.has_value()) return;
-    if (changes->whole()) journal_->clear();
+    const bool fits = disk_.HasRoom() && (changes->whole() || !journal_->empty());
+    if (changes->whole() || !fits) journal_->clear();
+    if (!fits) return coordinator_.TakeChangesAnew();
     journal_->push_back(*std::move(changes));
   }
 

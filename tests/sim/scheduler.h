@@ -16,7 +16,8 @@
 
 namespace caravan::sim {
 
-// The journal's records since the last whole one, which is the first. Survives the process.
+// The journal's records since the last whole one, which is the first; empty: none. Survives the
+// process.
 using JournalRecords = std::vector<scheduler::JournalRecord>;
 
 // One life of a scheduler process: destroyed, it is dead, wherever it was.
@@ -32,8 +33,8 @@ class Scheduler {
   virtual void Stop(Millis until) = 0;
   virtual std::string WaitsFor() const = 0;
 
-  // Goes on from `journal` where there is one. `committed` is called where a checkpoint has become
-  // one.
+  // Goes on from `journal` where there is one, else from the last checkpoint. `committed` is called
+  // where a checkpoint has become one.
   static std::unique_ptr<Scheduler> Start(const World& world, RandomStream random,
                                           JournalRecords* journal,
                                           std::function<void(uint64_t)> committed);

@@ -10,6 +10,7 @@
 #include "base/status_macros.h"
 #include "net/request_client.h"
 #include "net/request_table.h"
+#include "ps/lane_building.h"
 #include "tests/sim/client.h"
 #include "tests/sim/turns.h"
 
@@ -19,6 +20,7 @@ namespace {
 constexpr uint64_t kBuildMillisMax = 300;
 constexpr Millis kAskForPlaceEvery{1000};
 constexpr uint32_t kBlocksOfNobody = 1000;
+constexpr const char* kLost = "lost";  // an owner's version: it holds less than it acknowledged
 
 // A lane and those who wait for its late answers.
 struct LaneHost {
@@ -37,18 +39,17 @@ struct LaneHost {
 class ServerProcess final : public Server {
  public:
   ServerProcess(const World& world, uint32_t number, RandomStream random,
-                std::vector<std::unique_ptr<LaneWatch>>* watches, bool power_was_lost)
+                std::vector<std::unique_ptr<LaneWatch>>* watches)
       : world_(world),
         name_(fmt::format("server-{}", number)),
         random_(random),
         watches_(watches),
         disk_(world.disk),
         directory_(Directory(number)),
-        power_was_lost_(power_was_lost),
         turns_(world.loop, [this] { Turn(); }) {
     incarnation_ = random_.NextBits() | 1;
     ReadOwner();
-    if (world.plant == Plant::kAcknowledgeBeforeLog) disk_.ForgetAppends();
+    if (world.plant == Plant::kAcknowledgeBeforeLog) disk_.ForgetAppendsTo("/log/push-");
     client_ = std::make_unique<Client>(
         world.loop, world.network, fmt::format("{}/control-{:x}", name_, incarnation_),
         std::vector<std::string>{world.scheduler},
@@ -189,8 +190,11 @@ class ServerProcess final : public Server {
 
   absl::Status Begin(const net::Welcome& welcome) {
     welcome_ = welcome;
-    state_lost_ = !welcome.keep_state() || owner_->version() == "lost";
-    if (!welcome.keep_state()) CARAVAN_RETURN_IF_ERROR(disk_.Remove(OwnerPath()));
+    state_lost_ = !welcome.keep_state() || owner_->version() == kLost;
+    if (!welcome.keep_state()) {
+      CARAVAN_RETURN_IF_ERROR(disk_.Remove(OwnerPath()));
+      CARAVAN_RETURN_IF_ERROR(disk_.SyncDirectory(directory_));
+    }
     SetRouting(welcome.routing().epoch());
     built_at_ = world_.loop->Now() + Millis{random_.NextBelow(kBuildMillisMax)};
     for (int i = 0; i < welcome.lanes_size(); ++i) {
@@ -210,39 +214,27 @@ class ServerProcess final : public Server {
         .file_system = &disk_,
         .record_stores = &disk_};
     CARAVAN_RETURN_IF_ERROR(disk_.CreateDirectories(options.data_directory));
-    if (welcome_->keep_state()) {
-      absl::StatusOr<std::unique_ptr<ps::Lane>> lane = RecoverLane(options);
-      if (disk_.is_dead()) return absl::OkStatus();
-      if (lane.ok()) {
-        host.lane = *std::move(lane);
-      } else {
-        world_.trace->Line("{} cannot recover lane {}: {}", name_, host.number,
-                           lane.status().ToString());
-        may_lose_ = may_lose_ || MayLose(lane.status());
-      }
-    }
-    const bool is_lost = host.lane == nullptr;
-    if (is_lost) {
-      state_lost_ = true;
-      CARAVAN_RETURN_IF_ERROR(Restore(host, options));
-    }
+    CARAVAN_ASSIGN_OR_RETURN(
+        ps::BuiltLane built,
+        ps::BuildLane(
+            *world_.spec, options, welcome_->keep_state(), welcome_->restore_directory(),
+            [this] { return ReadManifest(); }, [this] { return GiveUpState(); }));
     if (disk_.is_dead()) return absl::OkStatus();
+    state_lost_ = state_lost_ || built.state_lost;
+    host.lane = std::move(built.lane);
+    if (world_.plant == Plant::kMarksNotRestored && !built.state_lost) {
+      CARAVAN_ASSIGN_OR_RETURN(host.lane, WithoutMarks(options));
+    }
     host.lane->SetRoutingEpoch(routing_epoch_);
     // The planted bug is to be found by what it does.
     if (!is_without_marks_) {
-      broken_promise_.Update(host.watch->Rebuilt(*host.lane, welcome_->keep_state() && !may_lose_));
+      broken_promise_.Update(
+          host.watch->Rebuilt(*host.lane, welcome_->keep_state(), world_.disk->boots()));
     }
     world_.trace->Line("{} serves lane {} with {} pushes{}", name_, host.number,
-                       host.watch->applied().size(), is_lost ? ", built anew" : "");
+                       host.watch->applied().size(), built.state_lost ? ", built anew" : "");
     turns_.Soon();
     return IsReady() ? OwnState(state_lost_) : absl::OkStatus();
-  }
-
-  absl::StatusOr<std::unique_ptr<ps::Lane>> RecoverLane(const ps::Lane::Options& options) {
-    CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<ps::Lane> lane,
-                             ps::Lane::Recover(*world_.spec, options));
-    if (world_.plant != Plant::kMarksNotRestored) return lane;
-    return WithoutMarks(options);
   }
 
   // Planted: the lane has its rows as they were, but its marks say that they are of other blocks.
@@ -263,37 +255,35 @@ class ServerProcess final : public Server {
     return lane;
   }
 
-  // Nothing was promised under CHECKPOINT, and none but POWER_LOSS survives a loss of power.
-  bool MayLose(const absl::Status& status) const {
-    const conf::Durability durability = world_.spec->job().cluster().durability();
-    return (absl::IsFailedPrecondition(status) || absl::IsNotFound(status)) &&
-           (durability == conf::CHECKPOINT || (power_was_lost_ && durability != conf::POWER_LOSS));
-  }
-
-  absl::Status Restore(LaneHost& host, const ps::Lane::Options& options) {
+  // As net::VerifyFiles does it.
+  absl::StatusOr<conf::Manifest> ReadManifest() {
     const std::string& from = welcome_->restore_directory();
-    if (from.empty()) {
-      CARAVAN_ASSIGN_OR_RETURN(host.lane, ps::Lane::Create(*world_.spec, options));
-      return absl::OkStatus();
-    }
     CARAVAN_ASSIGN_OR_RETURN(const std::string content, disk_.ReadFile(from + "/MANIFEST"));
     conf::Manifest manifest;
     if (!manifest.ParseFromString(content)) return absl::DataLossError(from + ": no manifest");
-    CARAVAN_ASSIGN_OR_RETURN(host.lane, ps::Lane::Restore(*world_.spec, options, from, manifest));
-    return absl::OkStatus();
+    for (const conf::ManifestFile& file : manifest.files()) {
+      const std::string path = fmt::format("{}/{}", from, file.path());
+      CARAVAN_ASSIGN_OR_RETURN(const FileDigest digest, disk_.DigestFile(path));
+      if (digest.bytes == file.bytes() && digest.checksum == file.checksum()) continue;
+      return absl::DataLossError(path + " is not what its manifest says");
+    }
+    return manifest;
   }
 
   // ps/state_folder's OWNER, as the fields of a hello; its version stands for state_lost.
   std::string OwnerPath() const { return directory_ + "/OWNER"; }
   absl::Status OwnState(bool state_lost) {
-    net::Header header;
-    net::Hello& owner = *header.mutable_hello();
-    owner.set_held_run_id(world_.spec->run_id());
-    owner.set_held_lanes_total(welcome_->lanes_total());
-    owner.set_held_incarnation(incarnation_);
-    *owner.mutable_held_lanes() = welcome_->lanes();
-    owner.set_version(state_lost ? "lost" : "");
-    return disk_.WriteFileAtomically(OwnerPath(), owner.SerializeAsString());
+    owner_.emplace();
+    owner_->set_held_run_id(world_.spec->run_id());
+    owner_->set_held_lanes_total(welcome_->lanes_total());
+    owner_->set_held_incarnation(incarnation_);
+    *owner_->mutable_held_lanes() = welcome_->lanes();
+    owner_->set_version(state_lost ? kLost : "");
+    return disk_.WriteFileAtomically(OwnerPath(), owner_->SerializeAsString());
+  }
+  absl::Status GiveUpState() {
+    owner_->set_version(kLost);
+    return disk_.WriteFileAtomically(OwnerPath(), owner_->SerializeAsString());
   }
   void ReadOwner() {
     const absl::StatusOr<std::string> content = disk_.ReadFile(OwnerPath());
@@ -368,8 +358,6 @@ class ServerProcess final : public Server {
   uint64_t next_ticket_ = 1;
   const std::string directory_;
   std::optional<net::Hello> owner_;
-  const bool power_was_lost_;
-  bool may_lose_ = false;
   bool is_without_marks_ = false;
   bool state_lost_ = false;
   absl::Status broken_promise_;
@@ -380,9 +368,8 @@ class ServerProcess final : public Server {
 }  // namespace
 
 std::unique_ptr<Server> Server::Start(const World& world, uint32_t number, RandomStream random,
-                                      std::vector<std::unique_ptr<LaneWatch>>* watches,
-                                      bool power_was_lost) {
-  return std::make_unique<ServerProcess>(world, number, random, watches, power_was_lost);
+                                      std::vector<std::unique_ptr<LaneWatch>>* watches) {
+  return std::make_unique<ServerProcess>(world, number, random, watches);
 }
 
 std::string Server::Directory(uint32_t number) {

@@ -31,10 +31,8 @@ class Server {
   virtual std::string WaitsFor() const = 0;
 
   // `number`: of the machine, which keeps its state directory. `watches`: by LaneId.
-  // `power_was_lost`: since it ran last.
   static std::unique_ptr<Server> Start(const World& world, uint32_t number, RandomStream random,
-                                       std::vector<std::unique_ptr<LaneWatch>>* watches,
-                                       bool power_was_lost);
+                                       std::vector<std::unique_ptr<LaneWatch>>* watches);
   static std::string Directory(uint32_t number);
 };
 

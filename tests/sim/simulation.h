@@ -9,6 +9,8 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "tests/sim/cluster.h"
+#include "tests/sim/faults.h"
 #include "tests/sim/world.h"
 
 namespace caravan::sim {
@@ -17,9 +19,12 @@ struct SimulationOptions {
   uint64_t seed = 1;
   bool keeps_trace = false;
   Plant plant = Plant::kNone;
-  bool server_faults = false;  // servers die, stop, are cut off and lose their disks
-  bool disk_faults = false;    // also: full disks, losses of power, deaths within a disk operation
+  FaultKinds faults = {.servers = true, .disks = false};
 };
+
+// The faults that a seed is run with in tests, and where nothing else is asked for: one of four has
+// those of disks.
+inline FaultKinds FaultsOfSeed(uint64_t seed) { return {.servers = true, .disks = seed % 4 == 0}; }
 
 struct Outcome {
   // OK: the run ended well, and everything was as it must be.
@@ -28,12 +33,8 @@ struct Outcome {
   // What happened in it.
   Millis simulated{0};
   uint64_t messages = 0;
-  uint32_t workers_killed = 0;
-  uint32_t servers_killed = 0;
-  uint32_t schedulers_killed = 0;
-  uint32_t power_losses = 0;
-  uint32_t checkpoints = 0;
   uint64_t pushes = 0;  // applied, by all lanes
+  Mishaps mishaps;
 };
 
 Outcome Simulate(const SimulationOptions& options);

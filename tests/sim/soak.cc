@@ -36,7 +36,9 @@ DEFINE_uint64(first, 1, "the first seed");
 DEFINE_uint32(jobs, 1, "threads, a run each");
 DEFINE_uint32(failures_max, 5, "stop after so many seeds that fail");
 DEFINE_bool(server_faults, true, "servers die, stop, are cut off and lose their disks");
-DEFINE_bool(disk_faults, false, "full disks, losses of power, deaths within a disk operation");
+DEFINE_string(disk_faults, "some",
+              "full disks, losses of power, deaths within a disk operation: in all seeds, none, or "
+              "some (the same ones as in tests)");
 DEFINE_bool(trace, false, "print all that happened");
 DEFINE_uint32(plant, 0, "a bug to put in, see tests/sim/world.h: 1 to 3");
 
@@ -55,12 +57,12 @@ class Soak {
     fmt::print(
         "{} seeds from {} in {:.1f} s ({:.2f} ms a seed on {} threads), {} failed\n"
         "{:.1f} simulated s and {:.0f} messages a seed, {} pushes applied, {} checkpoints\n"
-        "killed: {} workers, {} servers, {} schedulers; {} losses of power\n",
+        "killed: {} workers, {} servers, {} schedulers; {} losses of power, {} resumptions\n",
         total_.runs, FLAGS_first, passed.count(), passed.count() * 1000 * FLAGS_jobs / runs,
         FLAGS_jobs, failures_.load(), total_.simulated_s / runs,
-        static_cast<double>(total_.messages) / runs, total_.pushes, total_.checkpoints,
-        total_.workers_killed, total_.servers_killed, total_.schedulers_killed,
-        total_.power_losses);
+        static_cast<double>(total_.messages) / runs, total_.pushes, total_.mishaps.checkpoints,
+        total_.mishaps.workers_killed, total_.mishaps.servers_killed,
+        total_.mishaps.schedulers_killed, total_.mishaps.power_losses, total_.mishaps.resumptions);
     return failures_ == 0 ? 0 : 1;
   }
 
@@ -70,11 +72,7 @@ class Soak {
     double simulated_s = 0;
     uint64_t messages = 0;
     uint64_t pushes = 0;
-    uint64_t checkpoints = 0;
-    uint64_t workers_killed = 0;
-    uint64_t servers_killed = 0;
-    uint64_t schedulers_killed = 0;
-    uint64_t power_losses = 0;
+    Mishaps mishaps;
   };
 
   void RunSeeds() {
@@ -85,8 +83,7 @@ class Soak {
       const Outcome outcome = Simulate({.seed = seed,
                                         .keeps_trace = FLAGS_trace,
                                         .plant = static_cast<Plant>(FLAGS_plant),
-                                        .server_faults = FLAGS_server_faults,
-                                        .disk_faults = FLAGS_disk_faults});
+                                        .faults = FaultsOf(seed)});
       const std::lock_guard<std::mutex> lock(mutex_);
       Add(outcome);
       if (outcome.status.ok() && !FLAGS_trace) continue;
@@ -96,16 +93,24 @@ class Soak {
     }
   }
 
+  static FaultKinds FaultsOf(uint64_t seed) {
+    FaultKinds kinds = FaultsOfSeed(seed);
+    kinds.servers = FLAGS_server_faults;
+    if (FLAGS_disk_faults != "some") kinds.disks = FLAGS_disk_faults == "all";
+    return kinds;
+  }
+
   void Add(const Outcome& outcome) {
     ++total_.runs;
     total_.simulated_s += static_cast<double>(outcome.simulated.count()) / 1000;
     total_.messages += outcome.messages;
     total_.pushes += outcome.pushes;
-    total_.checkpoints += outcome.checkpoints;
-    total_.workers_killed += outcome.workers_killed;
-    total_.servers_killed += outcome.servers_killed;
-    total_.schedulers_killed += outcome.schedulers_killed;
-    total_.power_losses += outcome.power_losses;
+    total_.mishaps.checkpoints += outcome.mishaps.checkpoints;
+    total_.mishaps.workers_killed += outcome.mishaps.workers_killed;
+    total_.mishaps.servers_killed += outcome.mishaps.servers_killed;
+    total_.mishaps.schedulers_killed += outcome.mishaps.schedulers_killed;
+    total_.mishaps.power_losses += outcome.mishaps.power_losses;
+    total_.mishaps.resumptions += outcome.mishaps.resumptions;
   }
 
   std::atomic<uint64_t> next_ = 0;
@@ -120,7 +125,9 @@ class Soak {
 int main(int argc, char** argv) {
   gflags::SetUsageMessage("runs simulations of the cluster, one a seed");
   gflags::ParseCommandLineFlags(&argc, &argv, true);
-  FLAGS_minloglevel = google::GLOG_FATAL;  // what the parts log is no news here
+  FLAGS_logtostderr = true;
+  // What the parts log of a run is of use only beside its trace.
+  if (!FLAGS_trace) FLAGS_minloglevel = google::GLOG_FATAL;
   google::InitGoogleLogging(argv[0]);
   return caravan::sim::Soak().Run();
 }

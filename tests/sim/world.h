@@ -18,7 +18,7 @@ enum class Plant {
   kNone,
   kAcknowledgeBeforeLog,  // pushes are acknowledged that the log does not have
   kMarksNotRestored,      // a lane comes back with its rows and without its marks
-  kLeaseNotFenced,        // the scheduler takes every BlockDone for one begun in its routing epoch
+  kLeaseNotFenced,        // a lease that was begun before a lane's loss counts as if it was not
 };
 
 // All outlive the processes.

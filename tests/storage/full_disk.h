@@ -17,6 +17,8 @@ class FullDisk final : public FileSystem {
  public:
   // Files may be made whose path holds none of these.
   std::vector<std::string> full_for;
+  // By SyncFile.
+  std::vector<std::string> synced;
 
   absl::StatusOr<std::unique_ptr<AppendFile>> CreateAppendFile(const std::string& path,
                                                                uint64_t capacity) override {
@@ -33,7 +35,10 @@ class FullDisk final : public FileSystem {
   absl::StatusOr<FileDigest> DigestFile(const std::string& path) override {
     return disk_->DigestFile(path);
   }
-  absl::Status SyncFile(const std::string& path) override { return disk_->SyncFile(path); }
+  absl::Status SyncFile(const std::string& path) override {
+    synced.push_back(path);
+    return disk_->SyncFile(path);
+  }
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) override {
     return disk_->List(directory);
   }

@@ -282,6 +282,19 @@ TEST_F(PushLogTest, ATornTailIsCutWherePowerWasLost) {
   EXPECT_TRUE(absl::IsDataLoss(Replay(0, /*power_was_lost=*/true, true).status()));
 }
 
+// A process that was killed between append and sync left records that no disk has yet.
+TEST_F(PushLogTest, WhatIsReplayedIsSyncedBeforeAnythingIsAppendedBehindIt) {
+  Fill(20, /*is_synced=*/true);
+  ASSERT_TRUE(Replay(0, /*power_was_lost=*/false, /*is_synced=*/true).ok());
+  EXPECT_EQ(disk_.synced, Files());
+}
+
+TEST_F(PushLogTest, NothingIsSyncedWhereNothingCountsOnIt) {
+  Fill(20);
+  ASSERT_TRUE(Replay(0).ok());
+  EXPECT_TRUE(disk_.synced.empty());
+}
+
 TEST_F(PushLogTest, AFullDiskIsNamedAndTheLogGoesOnWhenThereIsRoom) {
   PushLog log(Options(), {});
   uint64_t lsn = 1;
