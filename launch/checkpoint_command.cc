@@ -1,9 +1,11 @@
-// `caravan checkpoint list|verify|prune`.
+// `caravan checkpoint list|verify|prune|reshard`.
 #include <fmt/format.h>
 #include <gflags/gflags.h>
+#include <glog/logging.h>
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -17,6 +19,8 @@
 #include "launch/human_text.h"
 #include "launch/run_directory.h"
 #include "net/manifest_file.h"
+#include "ps/reshard.h"
+#include "scheduler/resume_point.h"
 #include "scheduler/retention.h"
 
 DEFINE_uint32(keep, 0, "complete checkpoints that stay, the newest; 0: checkpoint.keep of the job");
@@ -97,8 +101,8 @@ absl::Status Verify(const RunDirectory& run, const conf::RunSpec& spec, uint64_t
   }
   out["ok"] = true;
   if (FLAGS_json) return absl::OkStatus();
-  fmt::print("{}: {} files whole, {} rows\n", directory, summary.manifest.files_size(),
-             summary.rows);
+  fmt::print("{}: {} files whole, {} rows, digest {:016x}\n", directory,
+             summary.manifest.files_size(), summary.rows, summary.digest);
   for (const auto& [epoch, range] : summary.samples) {
     fmt::print("  epoch {}: {} of {} samples applied on {} shards{}\n", epoch,
                range.lowest == range.highest ? fmt::format("{}", range.lowest)
@@ -150,6 +154,80 @@ absl::Status RunPrune(const CommandLine& line) {
   return absl::OkStatus();
 }
 
+// The lanes' own files while they are written again; gone when it goes.
+class WorkFolder {
+ public:
+  static absl::StatusOr<std::unique_ptr<WorkFolder>> Make(const std::string& path) {
+    std::unique_ptr<WorkFolder> folder(new WorkFolder(path));
+    std::error_code error;
+    std::filesystem::remove_all(path, error);  // of a command that was killed
+    if (!error) std::filesystem::create_directories(path, error);
+    if (!error) return folder;
+    return absl::InternalError(fmt::format("cannot make {}: {}", path, error.message()));
+  }
+  ~WorkFolder() {
+    std::error_code error;
+    std::filesystem::remove_all(path_, error);
+    if (error) LOG(WARNING) << "cannot remove " << path_ << ": " << error.message();
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  explicit WorkFolder(std::string path) : path_(std::move(path)) {}
+
+  const std::string path_;
+};
+
+absl::Status RunReshard(const CommandLine& line) {
+  CARAVAN_ASSIGN_OR_RETURN(const RunDirectory run, RunOfCommand());
+  if (line.arguments.size() > 1) {
+    return absl::InvalidArgumentError("one checkpoint at a time is written again");
+  }
+  if (FLAGS_servers == 0 && FLAGS_lanes == 0) {
+    return absl::InvalidArgumentError(
+        "--servers=N or --lanes=N is needed: the cluster that it is written for");
+  }
+  CARAVAN_ASSIGN_OR_RETURN(const RunLock lock, RunLock::Take(run));
+  CARAVAN_ASSIGN_OR_RETURN(const conf::RunSpec spec, LoadRunSpec(run));
+  CARAVAN_ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, Chosen(run, line));
+  if (numbers.empty()) {
+    return absl::NotFoundError(fmt::format("{} has no complete checkpoint", run.path()));
+  }
+  const std::string checkpoints = run.CheckpointsDirectory();
+  const uint64_t number = scheduler::NextCheckpoint(checkpoints);
+  const conf::Cluster& cluster = spec.job().cluster();
+  const uint32_t servers = FLAGS_servers > 0 ? FLAGS_servers : cluster.servers();
+  const uint32_t lanes_each = FLAGS_lanes > 0 ? FLAGS_lanes : cluster.lanes();
+  CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<WorkFolder> work,
+                           WorkFolder::Make(run.path() + "/reshard"));
+  const ps::ReshardOrder order = {.from = net::CheckpointDirectory(checkpoints, numbers.back()),
+                                  .to = net::CheckpointDirectory(checkpoints, number),
+                                  .checkpoint = number,
+                                  .lanes = servers * lanes_each,
+                                  .work_directory = work->path()};
+  std::error_code error;
+  std::filesystem::create_directory(order.to, error);
+  if (error) {
+    return absl::InternalError(fmt::format("cannot make {}: {}", order.to, error.message()));
+  }
+  const absl::StatusOr<ps::CheckpointSummary> summary = ps::ReshardCheckpoint(spec, order);
+  if (!summary.ok()) {
+    std::filesystem::remove_all(order.to, error);
+    return summary.status();
+  }
+  if (FLAGS_json) {
+    Json json = CheckpointJson(*summary, &spec);
+    json["directory"] = order.to;
+    json["from"] = numbers.back();
+    fmt::print("{}\n", json.dump());
+    return absl::OkStatus();
+  }
+  fmt::print(
+      "{}: the state of checkpoint {} (digest {:016x}), {} rows, for {} servers of {} lanes\n",
+      order.to, numbers.back(), summary->digest, summary->rows, servers, lanes_each);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 extern constexpr Command kCheckpointListCommand = {
@@ -175,6 +253,15 @@ extern constexpr Command kCheckpointPruneCommand = {
     .example = "caravan checkpoint prune --run=runs/us_flights --keep=1",
     .flags = "run keep keep_every json",
     .run = RunPrune,
+};
+
+extern constexpr Command kCheckpointReshardCommand = {
+    .name = "checkpoint reshard",
+    .summary = "writes a checkpoint again for another number of servers and lanes",
+    .usage = "--run=DIR [--servers=N] [--lanes=N] [--json] [NUMBER]",
+    .example = "caravan checkpoint reshard --run=runs/us_flights --servers=8 --lanes=2",
+    .flags = "run servers lanes json",
+    .run = RunReshard,
 };
 
 }  // namespace caravan::launch

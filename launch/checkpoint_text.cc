@@ -68,7 +68,8 @@ std::string CheckpointText(const std::string& path, const ps::CheckpointSummary&
   for (const auto& [table, rows] : summary.table_rows) {
     text += fmt::format("{:<40}{:>10}\n", TableName(run, table), rows);
   }
-  text += fmt::format("\n{} dense chunks\n", summary.dense_chunks);
+  text += fmt::format("\n{} dense chunks\nstate digest {:016x}\n", summary.dense_chunks,
+                      summary.digest);
   if (run == nullptr) return text;
   text += fmt::format("\n{:<40}{:>10}  {}\n", "tensor", "elements", "shape");
   for (const conf::DenseTensor& tensor : run->model().tensors()) {
@@ -95,6 +96,7 @@ nlohmann::ordered_json CheckpointJson(const ps::CheckpointSummary& summary,
                 {{"epoch", manifest.queue().epoch()},
                  {"done_blocks", manifest.queue().done_blocks()},
                  {"finished", manifest.queue().finished()}}},
+               {"digest", fmt::format("{:016x}", summary.digest)},
                {"epoch", summary.epoch},
                {"batches", RangeJson(summary.batches)}};
   json["samples"] = Json::array();

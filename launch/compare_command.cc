@@ -60,6 +60,20 @@ absl::StatusOr<std::vector<Variant>> NetVariants() {
   return variants;
 }
 
+// "history_days" stands for data.history_days, "meta.layers" for model.meta.layers: a part of the
+// job whose name is left out. Others are as they are: the job's own check names what is wrong.
+std::string WholePath(const std::string& field) {
+  const google::protobuf::Descriptor& job = *conf::Job::descriptor();
+  const std::string first = field.substr(0, field.find('.'));
+  if (job.FindFieldByName(first) != nullptr) return field;
+  for (int i = 0; i < job.field_count(); ++i) {
+    const google::protobuf::Descriptor* part = job.field(i)->message_type();
+    if (part == nullptr || part->FindFieldByName(first) == nullptr) continue;
+    return fmt::format("{}.{}", job.field(i)->name(), field);
+  }
+  return field;
+}
+
 absl::StatusOr<std::vector<Variant>> SweepVariants() {
   const size_t colon = FLAGS_sweep.find(':');
   if (colon == std::string::npos || colon + 1 == FLAGS_sweep.size()) {
@@ -67,7 +81,7 @@ absl::StatusOr<std::vector<Variant>> SweepVariants() {
         fmt::format("--sweep=\"{}\"; FIELD:VALUE,VALUE,... is wanted, as model.meta.layers:1,2,3",
                     FLAGS_sweep));
   }
-  const std::string field = FLAGS_sweep.substr(0, colon);
+  const std::string field = WholePath(FLAGS_sweep.substr(0, colon));
   std::vector<Variant> variants;
   const std::vector<std::string> values = absl::StrSplit(FLAGS_sweep.substr(colon + 1), ',');
   for (const std::string& value : values) {
@@ -82,7 +96,7 @@ class Comparer {
  public:
   Comparer(const CommandLine& line, std::vector<Variant> variants)
       : variants_(std::move(variants)),
-        base_(WithClusterSizes(line.overrides)),
+        base_(WithFlags(line.overrides)),
         out_(std::filesystem::absolute(FLAGS_out).lexically_normal().string()) {}
 
   absl::StatusOr<Comparison> Run() {
@@ -253,7 +267,9 @@ extern constexpr Command kCompareCommand = {
         "[--sweep=FIELD:VALUES] [--set=FIELD=VALUE ...] [--json]",
     .example =
         "caravan compare --job=conf/us_flights/job.txtpb --models=m2m,cgc,mmoe --out=compared",
-    .flags = "job out models seeds ablations sweep workers servers lanes json set",
+    .flags =
+        "job out models seeds ablations sweep workers servers lanes hold_out_scenario "
+        "keep_fraction json set",
     .run = RunCompare,
 };
 

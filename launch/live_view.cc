@@ -68,7 +68,16 @@ std::string LastResults(const scheduler::Status& status) {
   return text;
 }
 
-void AddWaiters(const scheduler::Status& status, std::vector<std::string>& lines) {
+}  // namespace
+
+size_t Columns(std::string_view text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char byte) {
+    return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
+  }));
+}
+
+std::vector<std::string> WaitLines(const scheduler::Status& status) {
+  std::vector<std::string> lines;
   if (!status.waiting_for().empty()) lines.push_back("waiting for " + status.waiting_for());
   size_t waiting = 0;
   for (const scheduler::MemberStatus& member : status.members()) {
@@ -80,14 +89,7 @@ void AddWaiters(const scheduler::Status& status, std::vector<std::string>& lines
   if (waiting > kWaitersMax) {
     lines.push_back(fmt::format("waiting: {} more", waiting - kWaitersMax));
   }
-}
-
-}  // namespace
-
-size_t Columns(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char byte) {
-    return (static_cast<unsigned char>(byte) & 0xc0) != 0x80;
-  }));
+  return lines;
 }
 
 std::vector<std::string> LiveView(const scheduler::Status& status, std::string_view job_name,
@@ -118,7 +120,7 @@ std::vector<std::string> LiveView(const scheduler::Status& status, std::string_v
                               HumanBytes(status.resident_bytes())));
   const std::string results = LastResults(status);
   if (!results.empty()) lines.push_back(results);
-  AddWaiters(status, lines);
+  for (std::string& line : WaitLines(status)) lines.push_back(std::move(line));
   if (!status.message().empty()) lines.push_back(status.message());
   for (std::string& line : lines) line = Cut(std::move(line), width);
   return lines;

@@ -15,7 +15,10 @@ namespace caravan::launch {
 std::vector<std::string> LiveView(const scheduler::Status& status, std::string_view job_name,
                                   size_t width);
 
-// The same in one line, for logs.
+// Who waits for longer than 5 s, for whom and since when; none: nobody does.
+std::vector<std::string> WaitLines(const scheduler::Status& status);
+
+// The view in one line, for logs.
 std::string ProgressLine(const scheduler::Status& status);
 
 // Columns that `text` takes: its UTF-8 code points (the view uses none that is wide).

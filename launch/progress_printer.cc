@@ -29,13 +29,18 @@ class PlainPrinter final : public ProgressPrinter {
   PlainPrinter(const Clock& clock, std::FILE* out) : clock_(clock), out_(out) {}
 
   void Update(const scheduler::Status& status) override {
-    const Marks marks{status.phase(), status.epoch(), status.last_evaluation().split(),
-                      status.last_evaluation().epoch(), status.last_checkpoint().number()};
+    const Marks marks{status.phase(),
+                      status.epoch(),
+                      status.last_evaluation().split(),
+                      status.last_evaluation().epoch(),
+                      status.last_checkpoint().number(),
+                      !WaitLines(status).empty()};
     const Millis now = clock_.Now();
     if (marks == marks_ && printed_.has_value() && now - *printed_ < kPlainEvery) return;
     marks_ = marks;
     printed_ = now;
     Say(ProgressLine(status));
+    for (const std::string& line : WaitLines(status)) Say("  " + line);
   }
 
   void Say(const std::string& line) override {
@@ -51,7 +56,7 @@ class PlainPrinter final : public ProgressPrinter {
 
  private:
   // What makes a line worth printing at once.
-  using Marks = std::tuple<std::string, uint32_t, std::string, uint32_t, double>;
+  using Marks = std::tuple<std::string, uint32_t, std::string, uint32_t, double, bool>;
 
   const Clock& clock_;
   std::FILE* out_;
