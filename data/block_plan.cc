@@ -30,6 +30,7 @@ conf::BlockPlan MakeBlockPlan(const conf::Job& job, const conf::Schema& schema) 
   plan.set_batch_size(static_cast<uint32_t>(batch_size));
   plan.set_block_batches(static_cast<uint32_t>(
       std::clamp<uint64_t>(TrainingBatches(schema, batch_size) / blocks_wanted, 1, batches_max)));
+  plan.set_locality(job.data().batch_locality());
   return plan;
 }
 

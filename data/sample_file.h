@@ -4,6 +4,7 @@
 #ifndef CARAVAN_DATA_SAMPLE_FILE_H_
 #define CARAVAN_DATA_SAMPLE_FILE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -44,6 +45,12 @@ struct SampleFile {
 
   std::vector<uint16_t> sample_day;        // [samples], the anchor, ascending within a series
   std::vector<std::vector<float>> labels;  // by task, [samples]
+
+  // The series of a sample.
+  uint32_t SeriesOf(uint32_t sample) const {
+    const auto end = std::upper_bound(series_sample_end.begin(), series_sample_end.end(), sample);
+    return static_cast<uint32_t>(end - series_sample_end.begin());
+  }
 
   std::string_view EntityName(uint32_t entity) const {
     const uint32_t begin = entity == 0 ? 0 : entity_name_ends[entity - 1];

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/status_macros.h"
 #include "data/block_plan.h"
+#include "data/locality.h"
 #include "data/permutation.h"
 #include "data/sample_file.h"
 #include "data/window_cutter.h"
@@ -42,6 +43,8 @@ class SplitReader final : public SampleReader {
   absl::Status Hold(uint32_t file);
   // The samples of a batch, by their places in the file's order.
   absl::StatusOr<BlockExtent> FindBatch(const conf::BlockPlan& plan, const Request& request);
+  // The samples of a block of the held file, in the order of the epoch.
+  const std::vector<uint32_t>& BlockOrder(const Request& request);
 
   const std::string directory_;
   const conf::Schema schema_;
@@ -51,6 +54,10 @@ class SplitReader final : public SampleReader {
   SampleFile file_;
   conf::BlockPlan plan_;             // that blocks_ is of
   std::vector<BlockExtent> blocks_;  // empty before the first read
+  // Of the block that was read last: its number, what its order follows from, its samples.
+  uint32_t ordered_block_ = UINT32_MAX;
+  uint64_t ordered_seed_ = 0;
+  std::vector<uint32_t> ordered_;
 };
 
 absl::Status SplitReader::CheckFiles() const {
@@ -92,8 +99,9 @@ absl::StatusOr<BlockExtent> SplitReader::FindBatch(const conf::BlockPlan& plan,
     return absl::InvalidArgumentError("the block plan has no batch_size or no block_batches");
   }
   if (blocks_.empty() || plan_.batch_size() != plan.batch_size() ||
-      plan_.block_batches() != plan.block_batches()) {
+      plan_.block_batches() != plan.block_batches() || plan_.locality() != plan.locality()) {
     plan_ = plan;
+    ordered_block_ = UINT32_MAX;
     blocks_ = Blocks(plan, split_);
   }
   if (request.block >= blocks_.size()) {
@@ -112,15 +120,29 @@ absl::StatusOr<BlockExtent> SplitReader::FindBatch(const conf::BlockPlan& plan,
   return extent;
 }
 
+const std::vector<uint32_t>& SplitReader::BlockOrder(const Request& request) {
+  const BlockExtent& extent = blocks_[request.block];
+  const uint64_t seed = CombineHash(CombineHash(request.seed, request.epoch), extent.file);
+  if (ordered_block_ == request.block && ordered_seed_ == seed) return ordered_;
+  const Permutation order(file_.sample_day.size(), seed);
+  ordered_.clear();
+  for (uint64_t i = 0; i < extent.samples; ++i) {
+    ordered_.push_back(static_cast<uint32_t>(order(extent.first_sample + i)));
+  }
+  if (plan_.locality()) GroupByAttributes(file_, seed, ordered_);
+  ordered_block_ = request.block;
+  ordered_seed_ = seed;
+  return ordered_;
+}
+
 absl::Status SplitReader::Read(const conf::BlockPlan& plan, const Request& request, Batch& batch) {
   CARAVAN_ASSIGN_OR_RETURN(const BlockExtent extent, FindBatch(plan, request));
   CARAVAN_RETURN_IF_ERROR(Hold(extent.file));
-  const Permutation order(file_.sample_day.size(),
-                          CombineHash(CombineHash(request.seed, request.epoch), extent.file));
   cutter_.Resize(static_cast<uint32_t>(extent.samples), batch);
+  const uint64_t in_block = extent.first_sample - blocks_[request.block].first_sample;
   for (uint32_t place = 0; place < batch.size; ++place) {
-    const uint64_t index = extent.first_sample + place;
-    const uint64_t sample = request.shuffle ? order(index) : index;
+    const uint64_t sample =
+        request.shuffle ? BlockOrder(request)[in_block + place] : extent.first_sample + place;
     cutter_.Cut(file_, static_cast<uint32_t>(sample), place, batch);
   }
   return absl::OkStatus();

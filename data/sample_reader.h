@@ -26,8 +26,9 @@ class SampleReader {
   virtual ~SampleReader() = default;
 
   // Batch `batch` of `block` in `epoch`, by `plan` and `seed`. With epoch 0 and shuffle false
-  // (evaluation) samples come in the file's own order. Fewer than batch_size samples only at the
-  // end of a block. OUT_OF_RANGE when the block has no such batch.
+  // (evaluation) samples come in the file's own order. With plan.locality and shuffle the samples
+  // of a block are grouped (data/locality.h) before they are cut in batches. Fewer than batch_size
+  // samples only at the end of a block. OUT_OF_RANGE when the block has no such batch.
   struct Request {
     uint64_t seed = 0;
     uint32_t epoch = 0;

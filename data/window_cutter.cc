@@ -93,9 +93,7 @@ void WindowCutter::Resize(uint32_t size, Batch& batch) const {
 }
 
 void WindowCutter::Cut(const SampleFile& file, uint32_t sample, uint32_t place, Batch& batch) {
-  const auto series = static_cast<size_t>(
-      std::upper_bound(file.series_sample_end.begin(), file.series_sample_end.end(), sample) -
-      file.series_sample_end.begin());
+  const size_t series = file.SeriesOf(sample);
   const uint32_t entity = file.series_entity[series];
   const uint32_t scenario = file.series_scenario[series];
   const int32_t anchor = file.sample_day[sample];

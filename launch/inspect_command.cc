@@ -1,11 +1,15 @@
+#include <gflags/gflags.h>
+
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
 
 #include "base/status_macros.h"
+#include "data/block_plan.h"
 #include "data/calendar.h"
 #include "data/inspect.h"
+#include "data/locality.h"
 #include "launch/checkpoint/checkpoint_text.h"
 #include "launch/commands.h"
 #include "launch/export/export_text.h"
@@ -14,6 +18,10 @@
 #include "launch/run_directory.h"
 #include "launch/sample_table.h"
 #include "ps/checkpoint_summary.h"
+
+DEFINE_uint32(distinct_of, 0,
+              "of an imported folder: how many distinct (scenario, profile) rows a training batch "
+              "of so many samples has");
 
 namespace caravan::launch {
 namespace {
@@ -124,8 +132,36 @@ void PrintFile(const std::string& path, const data::format::Index& index) {
   }
 }
 
+// How many distinct (scenario, profile) rows a training batch has, as it is cut for the default
+// cluster, without data.batch_locality and with it.
+absl::Status PrintDistinctRows(const std::string& path, const conf::Schema& schema) {
+  conf::Job job;
+  job.mutable_training()->set_batch_size(FLAGS_distinct_of);
+  Json json;
+  for (const bool locality : {false, true}) {
+    job.mutable_data()->set_batch_locality(locality);
+    CARAVAN_ASSIGN_OR_RETURN(
+        const data::DistinctRows rows,
+        data::CountDistinctRows(path, schema, "train", data::MakeBlockPlan(job, schema)));
+    json.push_back({{"batch_locality", locality},
+                    {"batches", rows.batches},
+                    {"mean", rows.mean},
+                    {"least", rows.least},
+                    {"most", rows.most}});
+    if (FLAGS_json) continue;
+    fmt::print(
+        "{} full batches of {}, {} batch_locality: {:.1f} distinct (scenario, profile) rows "
+        "a batch, {} to {}\n",
+        rows.batches, FLAGS_distinct_of, locality ? "with" : "without", rows.mean, rows.least,
+        rows.most);
+  }
+  if (FLAGS_json) fmt::print("{}\n", json.dump());
+  return absl::OkStatus();
+}
+
 absl::Status InspectFolder(const std::string& path) {
   CARAVAN_ASSIGN_OR_RETURN(const conf::Schema schema, data::InspectImportedFolder(path));
+  if (FLAGS_distinct_of > 0) return PrintDistinctRows(path, schema);
   if (FLAGS_json) {
     fmt::print("{}\n", FolderJson(schema).dump());
   } else {
@@ -191,9 +227,9 @@ absl::Status RunInspect(const CommandLine& line) {
 extern constexpr Command kInspectCommand = {
     .name = "inspect",
     .summary = "says what imported data, a checkpoint or an export holds, and that it is whole",
-    .usage = "PATH [--json]",
+    .usage = "PATH [--distinct_of=BATCH] [--json]",
     .example = "caravan inspect runs/us_flights/data --json",
-    .flags = "json",
+    .flags = "distinct_of json",
     .run = RunInspect,
 };
 

@@ -7,7 +7,6 @@
 
 #include "fmt/format.h"
 #include "glog/logging.h"
-#include "model/graph_runner.h"
 
 namespace caravan::model {
 namespace {
@@ -17,7 +16,8 @@ constexpr uint32_t kThreadsMax = 256;
 // A thread's part of the batch; part 0 is the caller's and never empty. All write to the caller's
 // gradients, in turn.
 struct Part {
-  Part(const Graph& graph, uint32_t samples_max) : runner(graph, samples_max) {}
+  Part(const Graph& graph, uint32_t samples_max, RunnerPurpose purpose)
+      : runner(graph, samples_max, purpose) {}
 
   GraphRunner<float> runner;
   SampleRange range;
@@ -26,14 +26,14 @@ struct Part {
 
 class ThreadedExecutor final : public Executor {
  public:
-  ThreadedExecutor(const Graph& graph, uint32_t batch_max, uint32_t threads)
+  ThreadedExecutor(const Graph& graph, uint32_t batch_max, uint32_t threads, RunnerPurpose purpose)
       : graph_(graph),
         batch_max_(batch_max),
         begin_(static_cast<ptrdiff_t>(threads)),
         end_(static_cast<ptrdiff_t>(threads)) {
     const uint32_t samples_max = (batch_max + threads - 1) / threads;
     for (uint32_t i = 0; i < threads; ++i) {
-      parts_.push_back(std::make_unique<Part>(graph, samples_max));
+      parts_.push_back(std::make_unique<Part>(graph, samples_max, purpose));
     }
     predictions_.resize(size_t{batch_max} * graph.tasks().size());
     for (uint32_t i = 1; i < threads; ++i) {
@@ -66,6 +66,8 @@ class ThreadedExecutor final : public Executor {
     parts_[0]->runner.ZeroGradients(dense_gradient, row_gradients);
     return Run(input);
   }
+
+  void RecordTimes(OpTimes& times) override { parts_[0]->runner.RecordTimes(times); }
 
   uint64_t workspace_bytes() const override {
     uint64_t bytes = predictions_.size() * sizeof(float);
@@ -150,7 +152,8 @@ class ThreadedExecutor final : public Executor {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Graph& graph, uint32_t batch_max,
-                                                           uint32_t threads) {
+                                                           uint32_t threads,
+                                                           RunnerPurpose purpose) {
   if (batch_max == 0) {
     return absl::InvalidArgumentError("executor: batch_max is 0; it takes at least 1 sample");
   }
@@ -158,7 +161,7 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Graph& graph, u
     return absl::InvalidArgumentError(
         fmt::format("executor: {} threads; 1 to {} are allowed", threads, kThreadsMax));
   }
-  return std::make_unique<ThreadedExecutor>(graph, batch_max, threads);
+  return std::make_unique<ThreadedExecutor>(graph, batch_max, threads, purpose);
 }
 
 }  // namespace caravan::model

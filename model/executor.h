@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "model/frame.h"
 #include "model/graph.h"
+#include "model/graph_runner.h"
 
 namespace caravan::model {
 
@@ -26,8 +27,10 @@ struct ExecutorOutput {
 // returns live until the next call.
 class Executor {
  public:
-  static absl::StatusOr<std::unique_ptr<Executor>> Create(const Graph& graph, uint32_t batch_max,
-                                                          uint32_t threads);
+  // `purpose` kEvaluate: for Forward alone, in less memory.
+  static absl::StatusOr<std::unique_ptr<Executor>> Create(
+      const Graph& graph, uint32_t batch_max, uint32_t threads,
+      RunnerPurpose purpose = RunnerPurpose::kTrain);
   virtual ~Executor() = default;
 
   virtual ExecutorOutput Forward(const ExecutorInput& input) = 0;
@@ -36,6 +39,9 @@ class Executor {
   virtual ExecutorOutput ForwardBackward(const ExecutorInput& input,
                                          std::span<float> dense_gradient,
                                          std::span<const std::span<float>> row_gradients) = 0;
+
+  // From here on adds to `times`, which outlives the executor. Of the caller's own thread.
+  virtual void RecordTimes(OpTimes& times) = 0;
 
   virtual uint64_t workspace_bytes() const = 0;
 };

@@ -34,6 +34,8 @@ class Frame {
   // 1 / samples of the whole batch: turns sums over samples into means.
   T sample_weight() const { return sample_weight_; }
 
+  // Of values, gradients, Saved and Scratch the kLaneMultiple elements behind the last may be read
+  // too; what they hold is undefined.
   std::span<const T> Value(ValueId id) const { return {values_[Index(id)], Elements(id)}; }
   std::span<T> MutableValue(ValueId id) { return {values_[Index(id)], Elements(id)}; }
   // To be added to; zero where nobody has yet. Only where HasGradient(id).

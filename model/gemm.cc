@@ -4,10 +4,10 @@
 
 #include <Eigen/Core>
 #include <algorithm>
-#include <chrono>
 #include <type_traits>
 #include <vector>
 
+#include "base/thread_time.h"
 #include "glog/logging.h"
 
 // Of the OpenMP runtime that oneDNN brings; its header would ask for -fopenmp.
@@ -93,21 +93,37 @@ void Gemm(double alpha, const Matrix<const double>& a, const Matrix<const double
   EigenGemm(alpha, a, b, beta, c);
 }
 
-double MeasureGemmPeak(double seconds) {
-  constexpr size_t kSize = 512;
-  std::vector<float> a(kSize * kSize, 0.5F);
-  std::vector<float> b(kSize * kSize, 0.25F);
-  std::vector<float> c(kSize * kSize);
-  const auto now = [] { return std::chrono::steady_clock::now(); };
-  double best = 0;
-  for (const auto start = now(); std::chrono::duration<double>(now() - start).count() < seconds;) {
-    const auto begin = now();
-    Gemm(1.0F, Matrix<const float>(a.data(), kSize, kSize),
-         Matrix<const float>(b.data(), kSize, kSize), 0.0F, Matrix<float>(c.data(), kSize, kSize));
-    const double took = std::chrono::duration<double>(now() - begin).count();
-    best = std::max(best, 2.0 * kSize * kSize * kSize / took * 1e-9);
-  }
-  return best;
+namespace {
+
+constexpr size_t kMeterSize = 512;
+constexpr double kMeterFlop = 2.0 * kMeterSize * kMeterSize * kMeterSize;
+
+}  // namespace
+
+void GemmMeter::Run(double seconds) {
+  const std::vector<float> a(kMeterSize * kMeterSize, 0.5F);
+  const std::vector<float> b(kMeterSize * kMeterSize, 0.25F);
+  std::vector<float> c(kMeterSize * kMeterSize);
+  const auto multiply = [&] {
+    Gemm(1.0F, Matrix<const float>(a.data(), kMeterSize, kMeterSize),
+         Matrix<const float>(b.data(), kMeterSize, kMeterSize), 0.0F,
+         Matrix<float>(c.data(), kMeterSize, kMeterSize));
+  };
+  multiply();  // caches filled anew
+  const double start = ThreadSeconds();
+  do {
+    const double begin = ThreadSeconds();
+    multiply();
+    seconds_.push_back(ThreadSeconds() - begin);
+  } while (ThreadSeconds() - start < seconds);
+}
+
+double GemmMeter::best() const { return kMeterFlop / *std::ranges::min_element(seconds_) * 1e-9; }
+
+double GemmMeter::median() const {
+  std::vector<double> sorted = seconds_;
+  std::ranges::sort(sorted);
+  return kMeterFlop / sorted[sorted.size() / 2] * 1e-9;
 }
 
 }  // namespace caravan::model

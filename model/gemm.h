@@ -4,6 +4,7 @@
 #define CARAVAN_MODEL_GEMM_H_
 
 #include <cstddef>
+#include <vector>
 
 namespace caravan::model {
 
@@ -37,9 +38,21 @@ void Gemm(float alpha, const Matrix<const float>& a, const Matrix<const float>& 
 void Gemm(double alpha, const Matrix<const double>& a, const Matrix<const double>& b, double beta,
           const Matrix<double>& c);
 
-// GFLOP/s of float products large enough to reach this machine's limit, on one thread; takes about
-// `seconds`.
-double MeasureGemmPeak(double seconds);
+// Speed of a product that is large enough to reach this machine's limit, in processor time of the
+// calling thread. Run between pieces of other work it says what was possible at the time: other
+// programs take their share of caches, clock and of a core that runs two threads.
+class GemmMeter {
+ public:
+  // Products that take about `seconds`, one at least.
+  void Run(double seconds);
+
+  // GFLOP/s over all products so far.
+  double best() const;
+  double median() const;
+
+ private:
+  std::vector<double> seconds_;
+};
 
 }  // namespace caravan::model
 

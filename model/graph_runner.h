@@ -1,6 +1,6 @@
 // Runs a graph, or its part of a batch, on the calling thread. One arena holds all that is
-// computed: values and what ops keep from forward to backward for as long as the runner lives,
-// gradients only from their first reader to their last writer, scratch for one op at a time.
+// computed, each part of it only from its first writer to its last reader: a value and what an op
+// keeps till the op's backward, a gradient from there to the value's, scratch for one op at a time.
 #ifndef CARAVAN_MODEL_GRAPH_RUNNER_H_
 #define CARAVAN_MODEL_GRAPH_RUNNER_H_
 
@@ -9,12 +9,23 @@
 #include <span>
 #include <vector>
 
+#include "model/arena_plan.h"
 #include "model/frame.h"
 #include "model/graph.h"
 #include "model/kernels/kernels.h"
 #include "model/lane_plan.h"
 
 namespace caravan::model {
+
+// What a runner is for. One that only evaluates keeps nothing for a backward pass: a value's memory
+// is another's once its last reader has run.
+enum class RunnerPurpose : uint8_t { kTrain, kEvaluate };
+
+// Processor time of the calling thread in each op, added up over calls.
+struct OpTimes {
+  std::vector<double> forward_s;  // by op of the graph
+  std::vector<double> backward_s;
+};
 
 // Samples of the input that a runner takes. The loss is a mean over the whole input's batch.
 struct SampleRange {
@@ -28,13 +39,14 @@ template <typename T>
 class GraphRunner {
  public:
   GraphRunner(const Graph& graph, uint32_t samples_max,
+              RunnerPurpose purpose = RunnerPurpose::kTrain,
               const KernelSet<T>& kernels = BestKernels<T>());
 
   // Ops that need labels run only where the input has them. range.count <= samples_max.
   void Forward(const GraphInput<T>& input, SampleRange range);
-  // After Forward with the same, still living input: adds to `parameter_gradient` (flat) and
-  // `row_gradients` (by table), or overwrites what ops say. `turn`: of this part of a batch whose
-  // parts share these; null where it is the only one.
+  // Of a runner that trains, after Forward with the same, still living input: adds to
+  // `parameter_gradient` (flat) and `row_gradients` (by table), or overwrites what ops say. `turn`:
+  // of this part of a batch whose parts share these; null where it is the only one.
   void Backward(std::span<T> parameter_gradient, std::span<const std::span<T>> row_gradients,
                 PartTurn* turn = nullptr);
 
@@ -42,9 +54,13 @@ class GraphRunner {
   void ZeroGradients(std::span<T> parameter_gradient,
                      std::span<const std::span<T>> row_gradients) const;
 
+  // From here on adds to `times`, which outlives the runner.
+  void RecordTimes(OpTimes& times);
+
   // Of the last Forward: [count, m].
   std::span<const T> predictions() const { return frame_.Value(graph_.predictions()); }
   std::span<const T> losses() const { return frame_.Value(graph_.losses()); }
+  // Of a runner that trains, till its Backward.
   std::span<const T> Value(ValueId id) const { return frame_.Value(id); }
 
   uint64_t arena_bytes() const { return arena_elements_ * sizeof(T); }
@@ -58,16 +74,27 @@ class GraphRunner {
     void operator()(T* arena) const;
   };
 
-  void Plan(uint32_t samples_max);
+  // Where values, what ops keep and gradients lie in the arena.
+  struct Blocks {
+    std::vector<size_t> values;  // by value
+    std::vector<size_t> saved;   // by op
+    std::vector<size_t> gradients;
+  };
+
+  void Plan();
+  Blocks PlanForward(ArenaPlan& plan) const;
+  void PlanGradients(ArenaPlan& plan, Blocks& blocks);
   void Enter(size_t op);
   void FindSharedLanes();
 
   const Graph& graph_;
+  const uint32_t samples_max_;
+  const RunnerPurpose purpose_;
+  OpTimes* times_ = nullptr;
   std::vector<OpPlan> plans_;      // by op
   std::vector<bool> overwritten_;  // by parameter
   uint64_t scratch_offset_ = 0;
   uint64_t arena_elements_ = 0;
-  uint32_t samples_max_ = 0;
   std::unique_ptr<T, Free> arena_;
   LanePlan lane_plan_;
   std::vector<uint32_t> attribute_fields_;

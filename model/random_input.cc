@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "base/huge_pages.h"
 #include "base/initial_value.h"
 #include "base/random.h"
 
@@ -27,14 +28,15 @@ bool IsAttribute(const GraphField& field) { return !field.sequence; }
 
 }  // namespace
 
-std::vector<float> InitialParameters(const Graph& graph, uint64_t seed) {
-  std::vector<float> values;
-  values.reserve(graph.parameter_elements());
+std::vector<float> InitialParameters(const Graph& graph, uint64_t seed, uint64_t drawn_max) {
+  std::vector<float> values = ReserveHugePages<float>(graph.parameter_elements());
   for (const Parameter& parameter : graph.parameters()) {
     const InitialDistribution distribution = DistributionOf(parameter.initializer);
     const uint64_t name_hash = HashBytes(parameter.name);
+    const uint64_t first = values.size();
     for (uint64_t i = 0; i < parameter.elements; ++i) {
-      values.push_back(InitialValue(distribution, seed, name_hash, i));
+      values.push_back(i < drawn_max ? InitialValue(distribution, seed, name_hash, i)
+                                     : values[first + i % drawn_max]);
     }
   }
   return values;
@@ -43,7 +45,7 @@ std::vector<float> InitialParameters(const Graph& graph, uint64_t seed) {
 template <typename T>
 RandomInput<T>::RandomInput(const Graph& graph, const RandomInputOptions& options)
     : batch(options.batch) {
-  std::vector<float> initial = InitialParameters(graph, options.seed);
+  std::vector<float> initial = InitialParameters(graph, options.seed, options.drawn_max);
   if constexpr (std::is_same_v<T, float>) {
     dense_parameters = std::move(initial);
   } else {

@@ -11,7 +11,9 @@
 namespace caravan::model {
 
 // Initial values as a run of that seed would have them: flat, in the order of Graph::parameters().
-std::vector<float> InitialParameters(const Graph& graph, uint64_t seed);
+// With `drawn_max` only so many of a parameter are drawn and then repeated, which is faster.
+std::vector<float> InitialParameters(const Graph& graph, uint64_t seed,
+                                     uint64_t drawn_max = UINT64_MAX);
 
 struct RandomInputOptions {
   uint32_t batch = 1;
@@ -19,6 +21,7 @@ struct RandomInputOptions {
   // Distinct combinations of scenario and profile values; 0: every sample draws its own.
   uint32_t distinct_attributes = 0;
   uint64_t seed = 1;
+  uint64_t drawn_max = UINT64_MAX;  // see InitialParameters
 };
 
 // Owns what its view points to. Rows as a run would start them, indices uniform, dense features

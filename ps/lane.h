@@ -142,8 +142,8 @@ class Lane {
   };
   absl::StatusOr<net::Message> HandlePush(const net::Header& header, const net::Message& request);
   absl::StatusOr<Batch> CheckTag(const net::Push& push) const;
-  absl::StatusOr<Gradients> CheckGradients(const Batch& batch, const KeyList& list,
-                                           const net::Message& request);
+  absl::StatusOr<Gradients> CheckGradients(const Batch& batch, const net::Push& push,
+                                           const KeyList& list, const net::Message& request);
   static absl::Status CheckFinite(const PushRecord& record);
   absl::Status AcquireRows(std::span<const KeyList::Span> spans, std::span<const uint64_t> keys);
   void UpdateRows(const PushRecord& record, uint64_t lsn, const std::vector<bool>& shard_needs);

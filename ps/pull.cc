@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "net/bf16.h"
 #include "ps/first_values.h"
 #include "ps/lane.h"
 
@@ -45,6 +46,16 @@ net::Frame Lane::ReadChunks(const net::Pull& pull, net::PullReply& reply) const 
     floats += dense_.chunks()[i].size;
     reply.add_changed_chunks(Index(dense_.chunks()[i].id));
     reply.add_changed_versions(dense_.version(i));
+  }
+  if (pull.dense_bf16()) {
+    net::Frame frame(floats * sizeof(uint16_t));
+    auto* out = static_cast<uint16_t*>(frame.data());
+    for (const size_t i : changed) {
+      const std::span<const float> weights = dense_.weights(i);
+      net::RoundToBf16(weights, {out, weights.size()});
+      out += weights.size();
+    }
+    return frame;
   }
   net::Frame frame(floats * sizeof(float));
   auto* out = static_cast<std::byte*>(frame.data());

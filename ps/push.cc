@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status_macros.h"
+#include "net/bf16.h"
 #include "ps/first_values.h"
 #include "ps/lane.h"
 
@@ -64,14 +65,16 @@ absl::StatusOr<Batch> Lane::CheckTag(const net::Push& push) const {
   return batch;
 }
 
-absl::StatusOr<Lane::Gradients> Lane::CheckGradients(const Batch& batch, const KeyList& list,
+absl::StatusOr<Lane::Gradients> Lane::CheckGradients(const Batch& batch, const net::Push& push,
+                                                     const KeyList& list,
                                                      const net::Message& request) {
   Gradients gradients;
   if (request.frames.size() > 2) {
     CARAVAN_ASSIGN_OR_RETURN(gradients.rows, net::FloatFrame(request, 2, unaligned_rows_));
   }
   if (request.frames.size() > 3) {
-    CARAVAN_ASSIGN_OR_RETURN(gradients.dense, net::FloatFrame(request, 3, unaligned_dense_));
+    const auto read = push.dense_bf16() ? net::Bf16Frame : net::FloatFrame;
+    CARAVAN_ASSIGN_OR_RETURN(gradients.dense, read(request, 3, unaligned_dense_));
   }
   if (gradients.rows.size() != list.floats) {
     return absl::InvalidArgumentError(fmt::format("push of {}: {} row gradients for {} weights",
@@ -209,7 +212,7 @@ absl::StatusOr<net::Message> Lane::HandlePush(const net::Header& header,
   }
   CARAVAN_ASSIGN_OR_RETURN(const KeyList* list,
                            ResolveKeys(header, push.spans(), push.keys_signature(), request));
-  CARAVAN_ASSIGN_OR_RETURN(const Gradients gradients, CheckGradients(batch, *list, request));
+  CARAVAN_ASSIGN_OR_RETURN(const Gradients gradients, CheckGradients(batch, push, *list, request));
   PushRecord record{.batch = batch,
                     .rate_scale = push.learning_rate_scale(),
                     .made_rows = {},

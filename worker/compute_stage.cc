@@ -113,7 +113,8 @@ absl::Status ComputeStage::Train(const BlockLease& lease, std::unique_ptr<Prepar
   }
   const auto clip = static_cast<float>(options_.run->job().training().gradient_clip());
   CARAVAN_RETURN_IF_ERROR(
-      FillPush(*options_.map, options_.run->model(), batch->split, gradients_, clip, push));
+      FillPush(*options_.map, options_.run->model(), batch->split, gradients_, clip, push,
+               options_.run->job().worker().transfer() == conf::BF16 ? &debt_ : nullptr));
   if (in_turns_) {
     CARAVAN_RETURN_IF_ERROR(AwaitPhase(*options_.scheduler, options_.incarnation,
                                        2 * batches_pushed_ + 1, *options_.interrupt));

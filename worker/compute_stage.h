@@ -66,6 +66,7 @@ class ComputeStage {
   const bool in_turns_;  // SYNC
   PushWindow window_;
   BatchGradients gradients_;
+  RoundingDebt debt_;       // of worker.transfer BF16
   model::Metrics metrics_;  // of the block being evaluated
   uint32_t version_lane_ = 0;
   uint64_t batches_pushed_ = 0;

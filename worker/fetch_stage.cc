@@ -35,7 +35,8 @@ absl::Status AwaitPhase(net::RequestClient& client, uint64_t incarnation, uint64
 
 FetchStage::FetchStage(const Options& options)
     : options_(options),
-      ps_client_(options.lanes, options.map, AwayPatience(options.run->job())),
+      ps_client_(options.lanes, options.map, AwayPatience(options.run->job()),
+                 options.run->job().worker().transfer() == conf::BF16),
       order_(options.run) {}
 
 absl::Status FetchStage::Run() {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "net/bf16.h"
 #include "worker/gradient_clip.h"
 
 namespace caravan::worker {
@@ -40,35 +41,59 @@ std::string BadParameter(const conf::ModelSpec& model, const LaneSplit& split,
   return "an unknown parameter";
 }
 
-bool FillLane(const LaneMap& map, uint32_t lane, const LaneKeys& keys,
-              const BatchGradients& gradients, float clip, LanePush& push) {
-  push.spans = keys.spans;
-  push.keys_signature = keys.signature;
-  push.keys = net::Frame(keys.keys.data(), keys.keys.size() * sizeof(uint64_t));
-  push.rows = net::Frame(keys.floats * sizeof(float));
-  push.dense = net::Frame(map.LaneDenseFloats(lane) * sizeof(float));
-  const bool finite = GatherRows(map, keys, gradients.rows, FloatsOf(push.rows),
-                                 [clip](std::span<const float> row, std::span<float> place) {
-                                   return ClipGradient(row, clip, place);
-                                 });
-  if (!finite) return false;
-  const std::span<float> dense = FloatsOf(push.dense);
+// The lane's dense gradients, clipped, to `dense`: a frame of f32[], or of bf16[] with `debt`.
+bool FillDense(const LaneMap& map, uint32_t lane, std::span<const float> gradients, float clip,
+               RoundingDebt* debt, net::Frame& frame) {
+  const uint64_t floats = map.LaneDenseFloats(lane);
+  std::vector<float> clipped;
+  std::span<float> dense;
+  std::span<uint16_t> rounded;
+  if (debt == nullptr) {
+    frame = net::Frame(floats * sizeof(float));
+    dense = FloatsOf(frame);
+  } else {
+    frame = net::Frame(floats * sizeof(uint16_t));
+    rounded = {static_cast<uint16_t*>(frame.data()), floats};
+    clipped.resize(floats);
+    dense = clipped;
+  }
   size_t place = 0;
   for (const net::DenseChunk& chunk : map.LaneChunks(lane)) {
-    const auto gradient = std::span(gradients.dense).subspan(chunk.flat_offset, chunk.size);
-    if (!ClipGradient(gradient, clip, dense.subspan(place, chunk.size))) return false;
+    const std::span<float> out = dense.subspan(place, chunk.size);
+    if (!ClipGradient(gradients.subspan(chunk.flat_offset, chunk.size), clip, out)) return false;
+    if (debt != nullptr &&
+        !net::RoundToBf16(out, std::span(*debt).subspan(chunk.flat_offset, chunk.size),
+                          rounded.subspan(place, chunk.size))) {
+      return false;
+    }
     place += chunk.size;
   }
   return true;
 }
 
+bool FillLane(const LaneMap& map, uint32_t lane, const LaneKeys& keys,
+              const BatchGradients& gradients, float clip, RoundingDebt* debt, LanePush& push) {
+  push.spans = keys.spans;
+  push.keys_signature = keys.signature;
+  push.keys = net::Frame(keys.keys.data(), keys.keys.size() * sizeof(uint64_t));
+  push.rows = net::Frame(keys.floats * sizeof(float));
+  const bool finite = GatherRows(map, keys, gradients.rows, FloatsOf(push.rows),
+                                 [clip](std::span<const float> row, std::span<float> place) {
+                                   return ClipGradient(row, clip, place);
+                                 });
+  return finite && FillDense(map, lane, gradients.dense, clip, debt, push.dense);
+}
+
 }  // namespace
 
 absl::Status FillPush(const LaneMap& map, const conf::ModelSpec& model, const LaneSplit& split,
-                      const BatchGradients& gradients, float clip, BatchPush& push) {
+                      const BatchGradients& gradients, float clip, BatchPush& push,
+                      RoundingDebt* debt) {
   push.lanes.resize(map.lanes());
+  push.dense_bf16 = debt != nullptr;
+  if (debt != nullptr) debt->resize(gradients.dense.size());
   for (uint32_t lane = 0; lane < map.lanes(); ++lane) {
-    if (FillLane(map, lane, split[lane], gradients, clip, push.lanes[lane])) continue;
+    if (FillLane(map, lane, split[lane], gradients, clip, debt, push.lanes[lane])) continue;
     return absl::InternalError(fmt::format(
         "the gradient of {} is not finite in epoch {} block {} batch {}: nothing was pushed; a "
         "lower learning rate or gradient_clip may help",

@@ -18,12 +18,18 @@ struct BatchGradients {
   std::vector<float> dense;              // flat, ModelSpec.tensors in order
 };
 
+// What rounding to bf16 has taken from the dense gradients pushed so far and owes to the next push
+// (worker.transfer: BF16): flat as they are, zeros at first. It lives as long as its worker: what a
+// worker that dies owes is lost, at most half a unit in the last place of a gradient a parameter.
+using RoundingDebt = std::vector<float>;
+
 // Fills push.lanes: one pass that copies each gradient into its lane's frame, cut to [-clip, clip]
 // (0: not cut). push.tag is set by the caller. INTERNAL names the batch and the parameter (a
 // table's key, or a dense tensor) where a gradient is NaN or infinite; nothing is to be pushed
-// then.
+// then. With `debt` dense gradients go as bf16.
 absl::Status FillPush(const LaneMap& map, const conf::ModelSpec& model, const LaneSplit& split,
-                      const BatchGradients& gradients, float clip, BatchPush& push);
+                      const BatchGradients& gradients, float clip, BatchPush& push,
+                      RoundingDebt* debt = nullptr);
 
 }  // namespace caravan::worker
 

@@ -16,7 +16,8 @@ absl::Status PredictWith(const SplitOfRun& split, const model::Graph& graph,
   const conf::RunSpec& run = *split.run;
   CARAVAN_ASSIGN_OR_RETURN(
       const std::unique_ptr<model::Executor> executor,
-      model::Executor::Create(graph, run.block_plan().batch_size(), run.job().worker().threads()));
+      model::Executor::Create(graph, run.block_plan().batch_size(), run.job().worker().threads(),
+                              model::RunnerPurpose::kEvaluate));
   PreparedBatch prepared(run.schema());
   return data::VisitSplit(
       split.data_directory, run.schema(), split.split, run.block_plan().batch_size(),

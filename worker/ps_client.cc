@@ -8,10 +8,11 @@
 
 namespace caravan::worker {
 
-PsClient::PsClient(net::RequestClient* client, const LaneMap* map, Millis give_up_after)
+PsClient::PsClient(net::RequestClient* client, const LaneMap* map, Millis give_up_after,
+                   bool dense_bf16)
     : client_(client),
       map_(map),
-      pull_(map, give_up_after),
+      pull_(map, give_up_after, dense_bf16),
       mark_(give_up_after),
       tickets_(map->lanes()) {}
 

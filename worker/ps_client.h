@@ -21,8 +21,9 @@ namespace caravan::worker {
 // lanes at once.
 class PsClient final : public ParameterSource {
  public:
-  // `client` and `map` outlive it.
-  PsClient(net::RequestClient* client, const LaneMap* map, Millis give_up_after);
+  // `client` and `map` outlive it. `dense_bf16`: see PullTalk.
+  PsClient(net::RequestClient* client, const LaneMap* map, Millis give_up_after,
+           bool dense_bf16 = false);
 
   absl::Status Pull(const TableKeys& keys, Parameters& parameters) override;
   // The same for keys already split; `keys` gives the sizes of rows.

@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "base/status_macros.h"
+#include "net/bf16.h"
 
 namespace caravan::worker {
 
-PullTalk::PullTalk(const LaneMap* map, Millis give_up_after)
-    : LaneTalk(give_up_after), map_(map), sent_(map->lanes()) {}
+PullTalk::PullTalk(const LaneMap* map, Millis give_up_after, bool dense_bf16)
+    : LaneTalk(give_up_after), map_(map), dense_bf16_(dense_bf16), sent_(map->lanes()) {}
 
 void PullTalk::Begin(const TableKeys& keys, const LaneSplit& split, Parameters& parameters,
                      Millis now) {
@@ -33,6 +34,7 @@ LaneRequest PullTalk::MakeRequest(uint32_t lane, bool with_keys) {
   net::Pull& pull = *request.header.mutable_pull();
   *pull.mutable_spans() = keys.spans;
   pull.set_keys_signature(keys.signature);
+  if (dense_bf16_) pull.set_dense_bf16(true);
   for (const net::DenseChunk& chunk : map_->LaneChunks(lane)) {
     pull.add_chunk_versions(parameters_->dense_versions[Index(chunk.id)]);
   }
@@ -53,7 +55,8 @@ absl::Status PullTalk::TakeOk(uint32_t lane, const net::Answer& answer) {
     return absl::OkStatus();
   }
   CARAVAN_ASSIGN_OR_RETURN(const std::span<const float> dense,
-                           net::FloatFrame(answer.message, 2, unaligned_));
+                           dense_bf16_ ? net::Bf16Frame(answer.message, 2, unaligned_)
+                                       : net::FloatFrame(answer.message, 2, unaligned_));
   return MergeChunks(*map_, lane, answer.reply.pull(), dense, *parameters_);
 }
 

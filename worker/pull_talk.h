@@ -16,8 +16,8 @@ namespace caravan::worker {
 
 class PullTalk final : public LaneTalk {
  public:
-  // `map` outlives it.
-  PullTalk(const LaneMap* map, Millis give_up_after);
+  // `map` outlives it. With `dense_bf16` dense chunks come rounded to 16 bits.
+  PullTalk(const LaneMap* map, Millis give_up_after, bool dense_bf16 = false);
 
   // Sizes `parameters` for `keys`, which `split` is of, and asks. All three outlive the talk; the
   // dense chunks that `parameters` holds are asked for only where they have changed.
@@ -35,6 +35,7 @@ class PullTalk final : public LaneTalk {
   bool WasSent(uint32_t lane, uint64_t signature) const;
 
   const LaneMap* const map_;
+  const bool dense_bf16_;
   const LaneSplit* split_ = nullptr;
   Parameters* parameters_ = nullptr;
   std::vector<SentLists> sent_;

@@ -58,6 +58,7 @@ LaneRequest PushOrder::MakeRequest(InFlight& entry, uint32_t lane) {
   *push.mutable_spans() = part.spans;
   push.set_keys_signature(part.keys_signature);
   push.set_learning_rate_scale(entry.push.learning_rate_scale);
+  if (entry.push.dense_bf16) push.set_dense_bf16(true);
   if (entry.lanes[lane].with_keys) request.frames[0] = Share(part.keys);
   request.frames[1] = Share(part.rows);
   request.frames[2] = Share(part.dense);

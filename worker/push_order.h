@@ -29,12 +29,13 @@ struct LanePush {
   uint64_t keys_signature = 0;
   net::Frame keys;   // u64[]; sent only to a lane that does not know the signature
   net::Frame rows;   // f32[], gradients in key order
-  net::Frame dense;  // f32[], gradients of every chunk of the lane, ascending
+  net::Frame dense;  // f32[] or bf16[], gradients of every chunk of the lane, ascending
 };
 
 struct BatchPush {
   net::BatchTag tag;
   float learning_rate_scale = 1;
+  bool dense_bf16 = false;
   std::vector<LanePush> lanes;  // by lane; a lane without keys too, so that its marks advance
   // For staleness: a lane that has dense chunks, and the version of its first one when pulled.
   uint32_t version_lane = 0;

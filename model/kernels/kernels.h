@@ -1,4 +1,4 @@
-// The inner loops of the meta units, once for each instruction set, chosen at run time.
+// The inner loops of meta units and attention, once for each instruction set, chosen at run time.
 //
 // Data lies in lanes: the innermost extent of an array counts samples (or distinct scenario rows),
 // padded to a multiple of kLaneMultiple with zeros, so that a vector holds one number of as many
@@ -59,35 +59,25 @@ struct Product {
   Ahead<T> ahead = {};
 };
 
-// Generated weights applied: y(i, r, l) += sum_j w(i, j, l) h(j, r, l)
+// A product in each of kLaneMultiple lanes, with factors of its own: for all l < kLaneMultiple
+//   c(m, n, l) = start + sum_k a(m, k, l) b(k, n, l),   a(m, k, l) = a[m * a_row + k * a_step + l],
+//   b(k, n, l) = b[k * b_step + n * b_column + l],      c(m, n, l) = c[m * c_row + n * c_column +
+//   l]
 template <typename T>
-struct Application {
-  const T* w = nullptr;  // w(i, j, l) = w[(i * columns + j) * w_row + l]
-  size_t w_row = 0;
-  const T* h = nullptr;  // h(j, r, l) = h[(j * rows + r) * lane_stride + l]
-  T* y = nullptr;        // y(i, r, l) = y[(i * rows + r) * lane_stride + l]
-  size_t lane_stride = 0;
-  size_t outputs = 0;  // i
-  size_t columns = 0;  // j
-  size_t rows = 0;     // r
-  size_t lanes = 0;    // a multiple of kLaneMultiple
-};
-
-// Its gradient:
-//   dh(j, r, l) += sum_i w(i, j, l) dz(i, r, l),  dw(i, j, l) = sum_r dz(i, r, l) h(j, r, l)
-template <typename T>
-struct ApplicationGradient {
-  const T* w = nullptr;  // as above
-  size_t w_row = 0;
-  const T* h = nullptr;
-  const T* dz = nullptr;  // laid out as y
-  T* dh = nullptr;        // laid out as h
-  T* dw = nullptr;        // dw(i, j, l) = dw[(i * columns + j) * lane_stride + l]
-  size_t lane_stride = 0;
-  size_t outputs = 0;
-  size_t columns = 0;
-  size_t rows = 0;
-  size_t lanes = 0;
+struct LaneProduct {
+  const T* a = nullptr;
+  size_t a_row = 0;
+  size_t a_step = 0;
+  const T* b = nullptr;
+  size_t b_step = 0;
+  size_t b_column = 0;
+  T* c = nullptr;
+  size_t c_row = 0;
+  size_t c_column = 0;
+  size_t rows = 0;     // m
+  size_t columns = 0;  // n
+  size_t inner = 0;    // k
+  bool adds = false;   // start is what c holds, else 0
 };
 
 // The columns of a factored product, z(j, c, l) = z[(j * scenario + c) * lane_stride + l].
@@ -103,18 +93,39 @@ struct ScenarioProducts {
   size_t lanes = 0;     // a multiple of kLaneMultiple
 };
 
+// Rows of kLaneMultiple lanes: lane i has row i, of `width` numbers, element j of which lies at
+// lanes[j * step + i].
+template <typename T>
+struct LaneRows {
+  size_t width = 0;
+  size_t step = 0;
+  // Of from_lanes alone: rows take LeakyReLU(lanes + bias) instead of lanes where there is a bias,
+  // bias(j, i) = bias[j * bias_step + i].
+  const T* bias = nullptr;
+  size_t bias_step = 0;
+  T slope = 0;        // of LeakyReLU
+  bool adds = false;  // to what the rows hold
+};
+
 template <typename T>
 struct KernelSet {
   const char* name;
   void (*multiply)(const Product<T>& product);
-  void (*apply)(const Application<T>& application);
-  void (*apply_backward)(const ApplicationGradient<T>& gradient);
+  void (*multiply_lanes)(const LaneProduct<T>& product);
   // z(j, c, l) = h(j, l) s(c, l)
   void (*form_products)(const ScenarioProducts<T>& products, T* z);
   // dh(j, l) += sum_c z(j, c, l) s(c, l),  ds(c, l) += sum_j z(j, c, l) h(j, l)
   void (*reduce_products)(const ScenarioProducts<T>& products, const T* z);
   // sums[m] += sum_l x[m * x_row + l];  lanes: a multiple of kLaneMultiple
   void (*add_row_sums)(const T* x, size_t x_row, size_t rows, size_t lanes, T* sums);
+  // rows: of kLaneMultiple lanes; null: zeros, or not to be written.
+  void (*to_lanes)(const LaneRows<T>& shape, const T* const* rows, T* lanes);
+  void (*from_lanes)(const LaneRows<T>& shape, const T* lanes, T* const* rows);
+  // By row, in place: p_ij = exp(scale z_ij) / sum_j exp(scale z_ij);  z: [rows, columns], scale >
+  // 0
+  void (*softmax)(T* z, size_t rows, size_t columns, T scale);
+  // gradient, of p, turned into that of z: dz_ij = scale p_ij (dp_ij - sum_j p_ij dp_ij)
+  void (*softmax_backward)(const T* p, size_t rows, size_t columns, T scale, T* gradient);
 };
 
 enum class InstructionSet : uint8_t { kPlain, kAvx2, kAvx512 };

@@ -10,6 +10,7 @@
 #include "model/nets/features.h"
 #include "model/ops/expert_mixture.h"
 #include "model/ops/linear.h"
+#include "model/ops/low_rank_layer.h"
 #include "model/ops/meta_layer.h"
 #include "model/ops/pair_concat.h"
 #include "model/ops/parameter_value.h"
@@ -53,13 +54,16 @@ struct M2m {
     return options;
   }
 
-  // K layers (eq. 9-13), or as many ordinary ones of the same width where `meta` is off (Table 5);
-  // from layer `first` on.
+  // K layers (eq. 9-13), of low rank where the job says so, or as many ordinary ones of the same
+  // width where `meta` is off (Table 5); from layer `first` on.
   ValueId MetaUnit(const std::string& name, ValueId input, bool meta, uint32_t first = 1) const {
     ValueId value = input;
     for (uint32_t layer = first; layer <= model.meta().layers(); ++layer) {
       const std::string layer_name = fmt::format("{}.layer{}", name, layer);
-      if (meta) {
+      if (meta && model.meta().rank() > 0) {
+        value = AddLowRankLayer(graph, layer_name, value, scenario, model.meta().rank(),
+                                LayerOptions());
+      } else if (meta) {
         value = AddMetaLayer(graph, layer_name, value, scenario, LayerOptions());
       } else {
         LinearOptions options;
@@ -77,8 +81,8 @@ struct M2m {
   // Meta_t of every expert beside every task's view (eq. 14): [m, k, 2d].
   ValueId PairUnit(ValueId experts, ValueId views) const {
     const std::string name = "meta_attention";
-    if (!model.meta_attention()) {
-      return MetaUnit(name, AddPairConcat(graph, "pairs", experts, views), false);
+    if (!model.meta_attention() || model.meta().rank() > 0) {
+      return MetaUnit(name, AddPairConcat(graph, "pairs", experts, views), model.meta_attention());
     }
     const ValueId first =
         AddPairMetaLayer(graph, name + ".layer1", experts, views, scenario, LayerOptions());

@@ -8,7 +8,6 @@
 #include "glog/logging.h"
 #include "model/gemm.h"
 #include "model/initializers.h"
-#include "model/softmax.h"
 
 namespace caravan::model {
 
@@ -35,7 +34,7 @@ void ExpertMixture::Run(Frame<T>& frame) const {
   const Matrix<const T> hidden(frame.Value(inputs()[0]).data(), alpha.size(), sizes_.hidden);
   const Matrix<const T> v(frame.Parameter(vector_).data(), sizes_.hidden, 1);
   Gemm(T{1}, hidden, v, T{0}, Matrix<T>(alpha.data(), alpha.size(), 1));
-  SoftmaxRows(alpha, sizes_.experts);
+  frame.kernels().softmax(alpha.data(), alpha.size() / sizes_.experts, sizes_.experts, T{1});
 
   const T* experts = frame.Value(inputs()[1]).data();
   T* y = frame.MutableValue(output()).data();
@@ -66,7 +65,8 @@ void ExpertMixture::Differentiate(Frame<T>& frame) const {
     Gemm(T{1}, dr, Matrix<const T>(experts + at, sizes_.experts, sizes_.width).Transposed(), T{0},
          Matrix<T>(&d_alpha[b * pairs], sizes_.tasks, sizes_.experts));
   }
-  SoftmaxRowsBackward(alpha, sizes_.experts, d_alpha);
+  frame.kernels().softmax_backward(alpha.data(), alpha.size() / sizes_.experts, sizes_.experts,
+                                   T{1}, d_alpha.data());
 
   const Matrix<const T> da(d_alpha.data(), alpha.size(), 1);
   const Matrix<const T> v(frame.Parameter(vector_).data(), sizes_.hidden, 1);

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "glog/logging.h"
-#include "model/softmax.h"
 
 namespace caravan::model {
 
@@ -32,7 +31,7 @@ template <typename T>
 void GatedMixture::Run(Frame<T>& frame) const {
   const std::span<T> shares = frame.Saved();
   std::ranges::copy(frame.Value(inputs()[0]), shares.begin());
-  SoftmaxRows(shares, GateWidth());
+  frame.kernels().softmax(shares.data(), shares.size() / GateWidth(), GateWidth(), T{1});
   const T* experts = frame.Value(inputs()[1]).data();
   const std::span<T> y = frame.MutableValue(output());
   std::ranges::fill(y, T{0});
@@ -73,7 +72,8 @@ void GatedMixture::Differentiate(Frame<T>& frame) const {
       dy += width_;
     }
   }
-  SoftmaxRowsBackward(shares, GateWidth(), d_shares);
+  frame.kernels().softmax_backward(shares.data(), shares.size() / GateWidth(), GateWidth(), T{1},
+                                   d_shares.data());
   const std::span<T> dz = frame.Gradient(inputs()[0]);
   for (size_t i = 0; i < dz.size(); ++i) dz[i] += d_shares[i];
 }

@@ -1,12 +1,11 @@
 // From rows of samples to lanes (model/lane_plan.h) and back. Values hold rows [B, rows, width];
-// arrays of lanes are [width, slots, stride], slots = depth * R: slot q * R + r of lane l holds row
-// r of the lane's q-th sample, zeros where it has none.
+// slot q * R + r of lane l holds row r of the lane's q-th sample, zeros where it has none.
 #ifndef CARAVAN_MODEL_OPS_LANE_ROWS_H_
 #define CARAVAN_MODEL_OPS_LANE_ROWS_H_
 
-#include <algorithm>
 #include <cstddef>
 
+#include "model/kernels/kernels.h"
 #include "model/lane_plan.h"
 
 namespace caravan::model {
@@ -19,63 +18,72 @@ struct SampleRows {
   size_t width = 0;
 };
 
-// Visits the slots of 16 lanes at a time: visit(slot, first lane, rows), rows[i] the row of lane
-// first + i, as an offset into the value, or kNoRow.
-inline constexpr size_t kNoRow = SIZE_MAX;
+// Where an array of lanes has column j of slot q of lane l: at Offset(q, l) + j * step().
+struct LaneLayout {
+  // kLaneMultiple lanes at a time, with all their columns and slots: [lanes / 16, width, slots,
+  // 16]. So what 16 lanes of a few columns hold lies in one piece.
+  static LaneLayout Blocked(size_t width, size_t slots) {
+    return {kLaneMultiple, width * SlotStride(slots) * kLaneMultiple, SlotStride(slots),
+            kLaneMultiple};
+  }
+  // All lanes of a column: [width, stride]; one slot.
+  static LaneLayout Rows(size_t lane_stride) { return {lane_stride, 0, 1, lane_stride}; }
 
-template <typename Visit>
-void ForEachSlotOfLanes(const Lanes& lanes, const SampleRows& rows, const Visit& visit) {
-  size_t offsets[kLaneMultiple];
+  // Slots from one column to the next: columns a power of two apart would fall into the same few
+  // lines of a cache.
+  static size_t SlotStride(size_t slots) { return slots % 16 == 0 ? slots + 1 : slots; }
+  // Elements of a column of so many slots, counted over all lanes, at most.
+  static size_t ColumnElementsMax(size_t slots) { return slots + slots / 16; }
+
+  size_t Offset(size_t slot, size_t lane) const {
+    return lane / block_lanes * block_stride + slot * lane_stride + lane % block_lanes;
+  }
+  size_t step() const { return slot_stride * lane_stride; }
+
+  size_t block_lanes;
+  size_t block_stride;
+  size_t slot_stride;
+  size_t lane_stride;
+};
+
+// Visits the slots of kLaneMultiple lanes at a time: visit(slot, first lane, rows), rows[i] the row
+// of lane first + i, null where it has none.
+template <typename T, typename Visit>
+void ForEachSlotOfLanes(const Lanes& lanes, const SampleRows& rows, T* value, const Visit& visit) {
+  T* found[kLaneMultiple];
   for (size_t slot = 0; slot < lanes.depth * rows.count; ++slot) {
     const uint32_t* samples = &lanes.samples[slot / rows.count * lanes.count];
     const size_t row = rows.first + slot % rows.count;
     for (size_t lane = 0; lane < lanes.count; lane += kLaneMultiple) {
       for (size_t i = 0; i < kLaneMultiple; ++i) {
-        const uint32_t sample = samples[lane + i];
-        offsets[i] = sample == kNoSample ? kNoRow : (sample * rows.per_sample + row) * rows.width;
+        const size_t sample = samples[lane + i];
+        found[i] =
+            sample == kNoSample ? nullptr : value + (sample * rows.per_sample + row) * rows.width;
       }
-      visit(slot, lane, offsets);
+      visit(slot, lane, found);
     }
   }
 }
 
-// Columns at a time: their lines of the lanes stay in the first-level cache for 16 rows.
-inline constexpr size_t kColumnsAtATime = 32;
-
 template <typename T>
-void ToLanes(const Lanes& lanes, const SampleRows& rows, const T* value, T* out) {
-  const size_t step = lanes.depth * rows.count * lanes.stride();
-  ForEachSlotOfLanes(lanes, rows, [&](size_t slot, size_t lane, const size_t* offsets) {
-    T* to = out + slot * lanes.stride() + lane;
-    for (size_t column = 0; column < rows.width; column += kColumnsAtATime) {
-      const size_t end = std::min(rows.width, column + kColumnsAtATime);
-      for (size_t i = 0; i < kLaneMultiple; ++i) {
-        if (offsets[i] == kNoRow) {
-          for (size_t j = column; j < end; ++j) to[j * step + i] = 0;
-        } else {
-          const T* from = value + offsets[i];
-          for (size_t j = column; j < end; ++j) to[j * step + i] = from[j];
-        }
-      }
-    }
+void ToLanes(const KernelSet<T>& kernels, const Lanes& lanes, const LaneLayout& layout,
+             const SampleRows& rows, const T* value, T* out) {
+  ForEachSlotOfLanes(lanes, rows, value, [&](size_t slot, size_t lane, const T* const* found) {
+    kernels.to_lanes({.width = rows.width, .step = layout.step()}, found,
+                     out + layout.Offset(slot, lane));
   });
 }
 
-// put(element of the value, element of the lanes, column, lane) for every element of every
-// sample's rows.
-template <typename T, typename Put>
-void FromLanes(const Lanes& lanes, const SampleRows& rows, const T* in, T* value, const Put& put) {
-  const size_t step = lanes.depth * rows.count * lanes.stride();
-  ForEachSlotOfLanes(lanes, rows, [&](size_t slot, size_t lane, const size_t* offsets) {
-    const T* from = in + slot * lanes.stride() + lane;
-    for (size_t column = 0; column < rows.width; column += kColumnsAtATime) {
-      const size_t end = std::min(rows.width, column + kColumnsAtATime);
-      for (size_t i = 0; i < kLaneMultiple; ++i) {
-        if (offsets[i] == kNoRow) continue;
-        T* to = value + offsets[i];
-        for (size_t j = column; j < end; ++j) put(to[j], from[j * step + i], j, lane + i);
-      }
-    }
+// `shape`: what LaneRows says of bias, slope and adds; the bias is that of lane 0.
+template <typename T>
+void FromLanes(const KernelSet<T>& kernels, const Lanes& lanes, const LaneLayout& layout,
+               const SampleRows& rows, const T* in, T* value, LaneRows<T> shape) {
+  const T* const bias = shape.bias;
+  shape.width = rows.width;
+  shape.step = layout.step();
+  ForEachSlotOfLanes(lanes, rows, value, [&](size_t slot, size_t lane, T* const* found) {
+    if (bias != nullptr) shape.bias = bias + lane;
+    kernels.from_lanes(shape, in + layout.Offset(slot, lane), found);
   });
 }
 

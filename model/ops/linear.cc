@@ -1,39 +1,15 @@
 #include "model/ops/linear.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
 #include "fmt/format.h"
 #include "glog/logging.h"
-#include "model/gemm.h"
 #include "model/initializers.h"
 #include "model/leaky_relu.h"
 
 namespace caravan::model {
-namespace {
-
-// Rows that lie at one stride and share weights, so that they are one product.
-struct RowBlock {
-  size_t first = 0;  // counted over all rows of the value: [samples, G, R]
-  size_t count = 0;
-  size_t step = 1;
-};
-
-std::vector<RowBlock> BlocksOf(size_t samples, size_t groups, size_t group, size_t rows) {
-  if (groups == 1) return {{0, samples * rows, 1}};
-  if (rows == 1) return {{group, samples, groups}};
-  std::vector<RowBlock> blocks;
-  for (size_t b = 0; b < samples; ++b) blocks.push_back({(b * groups + group) * rows, rows, 1});
-  return blocks;
-}
-
-template <typename T>
-Matrix<T> RowsOf(T* data, const RowBlock& block, size_t width) {
-  return {data + block.first * width, block.count, width, block.step * width};
-}
-
-}  // namespace
-
 Linear::Linear(std::string name, ValueId input, ValueId output, bool per_sample, LinearSizes sizes,
                std::vector<LinearWeights> groups)
     : TypedOp(std::move(name), {input}, output),
@@ -47,21 +23,50 @@ FlopCount Linear::CountFlops(uint32_t batch) const {
   return {product, 2 * product};
 }
 
+uint64_t Linear::ScratchElements(uint32_t batch) const {
+  return copies() ? Samples(batch) * sizes_.rows * (uint64_t{sizes_.in} + sizes_.out) : 0;
+}
+
+// A group's rows, of [samples, G, R, width], where they are one product as they lie.
+template <typename T>
+Matrix<T> Linear::RowsOf(T* data, uint32_t batch, size_t group, size_t width) const {
+  return {data + group * sizes_.rows * width, Samples(batch) * sizes_.rows, width,
+          groups_.size() * width};
+}
+
+// The same wherever they lie: by way of `copy`, [samples * R, width], where they have to be.
+template <typename T>
+Matrix<const T> Linear::Gathered(const T* data, uint32_t batch, size_t group, size_t width,
+                                 T* copy) const {
+  if (!copies()) return RowsOf(data, batch, group, width);
+  const size_t block = sizes_.rows * width;
+  for (size_t b = 0; b < Samples(batch); ++b) {
+    std::copy_n(data + (b * groups_.size() + group) * block, block, copy + b * block);
+  }
+  return {copy, Samples(batch) * sizes_.rows, width};
+}
+
 template <typename T>
 void Linear::Run(Frame<T>& frame) const {
   const T* x = frame.Value(inputs()[0]).data();
   const std::span<T> y = frame.MutableValue(output());
-  const size_t samples = Samples(frame.batch());
+  const uint32_t batch = frame.batch();
+  const size_t block = size_t{sizes_.rows} * sizes_.out;
+  T* const x_copy = frame.Scratch().data();
+  T* const y_copy = x_copy + (copies() ? Samples(batch) * sizes_.rows * sizes_.in : 0);
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Matrix<const T> weight(frame.Parameter(groups_[g].weight).data(), sizes_.out, sizes_.in);
-    for (const RowBlock& block : BlocksOf(samples, groups_.size(), g, sizes_.rows)) {
-      const Matrix<T> out = RowsOf(y.data(), block, sizes_.out);
-      Gemm(T{1}, RowsOf(x, block, sizes_.in), weight.Transposed(), T{0}, out);
-      if (!groups_[g].bias) continue;
+    const Matrix<T> out = copies() ? Matrix<T>(y_copy, Samples(batch) * sizes_.rows, sizes_.out)
+                                   : RowsOf(y.data(), batch, g, sizes_.out);
+    Gemm(T{1}, Gathered(x, batch, g, sizes_.in, x_copy), weight.Transposed(), T{0}, out);
+    if (groups_[g].bias) {
       const T* bias = frame.Parameter(*groups_[g].bias).data();
       for (size_t r = 0; r < out.rows; ++r) {
         for (size_t i = 0; i < out.columns; ++i) out.data[r * out.stride + i] += bias[i];
       }
+    }
+    for (size_t b = 0; copies() && b < Samples(batch); ++b) {
+      std::copy_n(y_copy + b * block, block, y.data() + (b * groups_.size() + g) * block);
     }
   }
   if (sizes_.slope) LeakyRelu(static_cast<T>(*sizes_.slope), y);
@@ -70,31 +75,38 @@ void Linear::Run(Frame<T>& frame) const {
 template <typename T>
 void Linear::Differentiate(Frame<T>& frame) const {
   const T* x = frame.Value(inputs()[0]).data();
-  const std::span<T> dy = frame.Gradient(output());
+  const std::span<T> dz = frame.Gradient(output());
   if (sizes_.slope) {
-    LeakyReluBackward(static_cast<T>(*sizes_.slope), frame.Value(output()), dy);
+    LeakyReluBackward(static_cast<T>(*sizes_.slope), frame.Value(output()), dz);
   }
-  const T* dz = dy.data();
-  const size_t samples = Samples(frame.batch());
+  const uint32_t batch = frame.batch();
+  const size_t block = size_t{sizes_.rows} * sizes_.in;
+  T* const x_copy = frame.Scratch().data();
+  T* const z_copy = x_copy + (copies() ? Samples(batch) * block : 0);
   for (size_t g = 0; frame.HasGradient(inputs()[0]) && g < groups_.size(); ++g) {
     T* dx = frame.Gradient(inputs()[0]).data();
     const Matrix<const T> weight(frame.Parameter(groups_[g].weight).data(), sizes_.out, sizes_.in);
-    for (const RowBlock& block : BlocksOf(samples, groups_.size(), g, sizes_.rows)) {
-      Gemm(T{1}, RowsOf(dz, block, sizes_.out), weight, T{1}, RowsOf(dx, block, sizes_.in));
+    const Matrix<const T> out = Gathered<T>(dz.data(), batch, g, sizes_.out, z_copy);
+    if (!copies()) {
+      Gemm(T{1}, out, weight, T{1}, RowsOf(dx, batch, g, sizes_.in));
+      continue;
+    }
+    Gemm(T{1}, out, weight, T{0}, Matrix<T>(x_copy, out.rows, sizes_.in));
+    for (size_t b = 0; b < Samples(batch); ++b) {
+      T* to = dx + (b * groups_.size() + g) * block;
+      for (size_t i = 0; i < block; ++i) to[i] += x_copy[b * block + i];
     }
   }
   frame.AwaitTurn(0, kOpSteps);
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Matrix<T> weight_gradient(frame.ParameterGradient(groups_[g].weight).data(), sizes_.out,
                                     sizes_.in);
-    for (const RowBlock& block : BlocksOf(samples, groups_.size(), g, sizes_.rows)) {
-      const Matrix<const T> out = RowsOf(dz, block, sizes_.out);
-      Gemm(T{1}, out.Transposed(), RowsOf(x, block, sizes_.in), T{1}, weight_gradient);
-      if (!groups_[g].bias) continue;
-      T* bias = frame.ParameterGradient(*groups_[g].bias).data();
-      for (size_t r = 0; r < out.rows; ++r) {
-        for (size_t i = 0; i < out.columns; ++i) bias[i] += out.data[r * out.stride + i];
-      }
+    const Matrix<const T> out = Gathered<T>(dz.data(), batch, g, sizes_.out, z_copy);
+    Gemm(T{1}, out.Transposed(), Gathered(x, batch, g, sizes_.in, x_copy), T{1}, weight_gradient);
+    if (!groups_[g].bias) continue;
+    T* bias = frame.ParameterGradient(*groups_[g].bias).data();
+    for (size_t r = 0; r < out.rows; ++r) {
+      for (size_t i = 0; i < out.columns; ++i) bias[i] += out.data[r * out.stride + i];
     }
   }
 }
@@ -116,8 +128,10 @@ ValueId AddLinear(Graph& graph, const std::string& name, ValueId input, LinearOp
   for (const std::string& group : options.groups) {
     const std::string prefix = group.empty() ? name : fmt::format("{}.{}", name, group);
     LinearWeights& one = weights.emplace_back();
-    one.weight = graph.AddParameter(prefix + ".weight", {options.out, options.in},
-                                    HeNormalInitializer(options.in), true);
+    one.weight = graph.AddParameter(
+        prefix + ".weight", {options.out, options.in},
+        options.deviation ? NormalInitializer(*options.deviation) : HeNormalInitializer(options.in),
+        true);
     if (options.bias) {
       one.bias = graph.AddParameter(prefix + ".bias", {options.out}, ConstantInitializer(0), false);
     }

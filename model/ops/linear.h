@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "model/gemm.h"
 #include "model/op.h"
 
 namespace caravan::model {
@@ -38,6 +39,7 @@ class Linear final : public TypedOp<Linear> {
   bool follows_from_attributes() const override { return true; }
   absl::Status EmitOnnx(OnnxEmitter& emitter) const override;
   bool TakesTurns() const override { return true; }
+  uint64_t ScratchElements(uint32_t batch) const override;
   template <typename T>
   void Run(Frame<T>& frame) const;
   template <typename T>
@@ -45,6 +47,13 @@ class Linear final : public TypedOp<Linear> {
 
  private:
   uint64_t Samples(uint32_t batch) const { return per_sample_ ? batch : 1; }
+  // Whether a group's rows do not lie at one stride, and are copied to be one product.
+  bool copies() const { return groups_.size() > 1 && sizes_.rows > 1; }
+  template <typename T>
+  Matrix<T> RowsOf(T* data, uint32_t batch, size_t group, size_t width) const;
+  template <typename T>
+  Matrix<const T> Gathered(const T* data, uint32_t batch, size_t group, size_t width,
+                           T* copy) const;
 
   bool per_sample_;
   LinearSizes sizes_;
@@ -58,6 +67,8 @@ struct LinearOptions {
   bool bias = true;
   std::optional<double> slope;
   std::vector<std::string> groups;  // their names; empty: one set of weights
+  // Deviation of the weights at the start; none: He-normal.
+  std::optional<double> deviation;
 };
 ValueId AddLinear(Graph& graph, const std::string& name, ValueId input, LinearOptions options);
 

@@ -126,8 +126,7 @@ void FactorForward(const GeneratedMap<T>& map, const T* h, T* y, T* scratch) {
                          .c_row = map.lane_stride,
                          .rows = map.outputs,
                          .columns = map.lanes,
-                         .inner = map.columns,
-                         .start = ProductStart::kAdd});
+                         .inner = map.columns});
   ForEachBlock(map, [&](size_t column, size_t columns) {
     map.kernels->form_products(ProductsOf(map, h, column, columns), scratch);
     map.kernels->multiply({.a = map.weight_map + column * map.scenario,

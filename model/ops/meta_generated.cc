@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "model/ops/lane_rows.h"
 #include "model/ops/meta_methods.h"
 
 namespace caravan::model {
@@ -7,14 +8,12 @@ namespace {
 
 // Lanes for which W is formed at a time: four vectors of the widest kind.
 constexpr size_t kTileLanes = 64;
-// Outputs for which it is applied at a time, so that rows of h are loaded once for all of them.
-constexpr size_t kTileOutputs = 4;
-// Elements of W in a panel, of which the panel's dW takes as many times the lanes.
-constexpr size_t kPanelElements = 128;
-// Columns of a panel. Each panel touches y of its outputs (backward dz) once, which for many rows
-// is far more than a cache holds: the more columns, the fewer times.
-constexpr size_t kPanelColumns = 32;
-constexpr size_t kPanelOutputs = kPanelElements / kPanelColumns;
+// Outputs and columns of a panel.
+constexpr size_t kPanelOutputs = 16;
+constexpr size_t kPanelColumns = 16;
+constexpr size_t kPanelElements = kPanelOutputs * kPanelColumns;
+// Slots to which a panel's W is applied at a time.
+constexpr size_t kSlotsAtATime = 20;
 
 struct Panel {
   size_t output = 0;  // first
@@ -65,54 +64,54 @@ struct Buffers {
       : weights(scratch),
         start(weights + kPanelElements * PaddedLanes(scenario)),
         tile(start + kPanelElements),
-        weight_gradient(tile + kTileOutputs * kPanelColumns * kTileLanes) {}
+        weight_gradient(tile + kPanelElements * kTileLanes) {}
   T* weights;
   T* start;
-  T* tile;
+  T* tile;             // W of the panel for kTileLanes lanes: [kPanelElements, kTileLanes]
   T* weight_gradient;  // [kPanelElements, lane_stride]
 };
 
-// W of `outputs` outputs of the panel, the first of them `output`, for kTileLanes lanes or what is
-// left of them.
+// What a panel's W meets: some slots of kLaneMultiple lanes.
 template <typename T>
-struct Tile {
-  size_t output = 0;
-  size_t outputs = 0;
-  size_t lane = 0;
-  size_t lanes = 0;
-  T* weights = nullptr;  // [outputs * columns, kTileLanes]
+struct Patch {
+  const T* weights;  // of these lanes, within the tile
+  size_t lane;       // first
+  size_t slot;       // first
+  size_t slots;
 };
 
+// Forms W of the panel for a tile of lanes after the other and visits its patches.
 template <typename T, typename Visit>
-void ForEachTile(const GeneratedMap<T>& map, const Panel& panel, const Panel& next,
-                 const Buffers<T>& buffers, const Visit& visit) {
+void ForEachPatch(const GeneratedMap<T>& map, const Panel& panel, const Panel& next,
+                  const Buffers<T>& buffers, const Visit& visit) {
   const size_t padded = PaddedLanes(map.scenario);
   const T* next_map = map.weight_map + (next.output * map.width + next.column) * map.scenario;
-  for (size_t lane = 0; lane < map.lanes; lane += kTileLanes) {
-    for (size_t output = 0; output < panel.outputs; output += kTileOutputs) {
-      const Tile<T> tile{output, std::min(kTileOutputs, panel.outputs - output), lane,
-                         std::min(kTileLanes, map.lanes - lane), buffers.tile};
-      const size_t first = output * panel.columns;
-      // Rows of the next panel, in equal shares over the lanes.
-      const size_t fetched = output == 0 ? next.outputs * lane / map.lanes : 0;
-      const size_t fetch_end = output == 0 ? next.outputs * (lane + tile.lanes) / map.lanes : 0;
-      map.kernels->multiply({.a = buffers.weights + first * padded,
-                             .a_row = padded,
-                             .a_step = 1,
-                             .b = map.scenario_lanes + lane,
-                             .b_step = map.lane_stride,
-                             .c = tile.weights,
-                             .c_row = kTileLanes,
-                             .rows = tile.outputs * panel.columns,
-                             .columns = tile.lanes,
-                             .inner = map.scenario,
-                             .start = ProductStart::kRows,
-                             .row_start = buffers.start + first,
-                             .ahead = {.data = next_map + fetched * map.width * map.scenario,
-                                       .rows = fetch_end - fetched,
-                                       .row_elements = next.columns * map.scenario,
-                                       .row_stride = map.width * map.scenario}});
-      visit(tile);
+  for (size_t tile = 0; tile < map.lanes; tile += kTileLanes) {
+    const size_t tile_end = std::min(map.lanes, tile + kTileLanes);
+    // Rows of the next panel, in equal shares over the lanes.
+    const size_t fetched = next.outputs * tile / map.lanes;
+    const size_t fetch_end = next.outputs * tile_end / map.lanes;
+    map.kernels->multiply({.a = buffers.weights,
+                           .a_row = padded,
+                           .a_step = 1,
+                           .b = map.scenario_lanes + tile,
+                           .b_step = map.lane_stride,
+                           .c = buffers.tile,
+                           .c_row = kTileLanes,
+                           .rows = panel.elements(),
+                           .columns = tile_end - tile,
+                           .inner = map.scenario,
+                           .start = ProductStart::kRows,
+                           .row_start = buffers.start,
+                           .ahead = {.data = next_map + fetched * map.width * map.scenario,
+                                     .rows = fetch_end - fetched,
+                                     .row_elements = next.columns * map.scenario,
+                                     .row_stride = map.width * map.scenario}});
+    for (size_t lane = tile; lane < tile_end; lane += kLaneMultiple) {
+      for (size_t slot = 0; slot < map.slots; slot += kSlotsAtATime) {
+        visit(Patch<T>{buffers.tile + (lane - tile), lane, slot,
+                       std::min(kSlotsAtATime, map.slots - slot)});
+      }
     }
   }
 }
@@ -153,30 +152,77 @@ void PanelBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradi
                          .start = ProductStart::kAdd});
 }
 
+// y(i, r) += sum_j W(i, j) h(j, r)
+template <typename T>
+void ApplyPatch(const GeneratedMap<T>& map, const Panel& panel, const Patch<T>& patch, const T* h,
+                T* y) {
+  const LaneLayout input = LaneLayout::Blocked(map.columns, map.slots);
+  const LaneLayout output = LaneLayout::Blocked(map.outputs, map.slots);
+  map.kernels->multiply_lanes(
+      {.a = patch.weights,
+       .a_row = panel.columns * kTileLanes,
+       .a_step = kTileLanes,
+       .b = h + input.Offset(patch.slot, patch.lane) + panel.column * input.step(),
+       .b_step = input.step(),
+       .b_column = kLaneMultiple,
+       .c = y + output.Offset(patch.slot, patch.lane) + panel.output * output.step(),
+       .c_row = output.step(),
+       .c_column = kLaneMultiple,
+       .rows = panel.outputs,
+       .columns = patch.slots,
+       .inner = panel.columns,
+       .adds = panel.column > 0});
+}
+
+// dh(j, r) += sum_i W(i, j) dz(i, r),  dW(i, j) = sum_r dz(i, r) h(j, r)
+template <typename T>
+void ApplyPatchBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradient,
+                        const Panel& panel, const Patch<T>& patch, T* weight_gradient) {
+  const LaneLayout input = LaneLayout::Blocked(map.columns, map.slots);
+  const LaneLayout output = LaneLayout::Blocked(map.outputs, map.slots);
+  const size_t h_at = input.Offset(patch.slot, patch.lane) + panel.column * input.step();
+  const T* dz = gradient.dz + output.Offset(patch.slot, patch.lane) + panel.output * output.step();
+  map.kernels->multiply_lanes({.a = patch.weights,
+                               .a_row = kTileLanes,
+                               .a_step = panel.columns * kTileLanes,
+                               .b = dz,
+                               .b_step = output.step(),
+                               .b_column = kLaneMultiple,
+                               .c = gradient.dh + h_at,
+                               .c_row = input.step(),
+                               .c_column = kLaneMultiple,
+                               .rows = panel.columns,
+                               .columns = patch.slots,
+                               .inner = panel.outputs,
+                               .adds = true});
+  map.kernels->multiply_lanes({.a = dz,
+                               .a_row = output.step(),
+                               .a_step = kLaneMultiple,
+                               .b = gradient.h + h_at,
+                               .b_step = kLaneMultiple,
+                               .b_column = input.step(),
+                               .c = weight_gradient + patch.lane,
+                               .c_row = panel.columns * map.lane_stride,
+                               .c_column = map.lane_stride,
+                               .rows = panel.outputs,
+                               .columns = panel.columns,
+                               .inner = patch.slots,
+                               .adds = patch.slot > 0});
+}
+
 }  // namespace
 
 size_t GenerateScratch(size_t scenario, size_t lane_stride) {
-  return kPanelElements * (PaddedLanes(scenario) + 1 + lane_stride) +
-         kTileOutputs * kPanelColumns * kTileLanes;
+  return kPanelElements * (PaddedLanes(scenario) + 1 + kTileLanes + lane_stride);
 }
 
 template <typename T>
 void GenerateForward(const GeneratedMap<T>& map, const T* h, T* y, T* scratch) {
   const Buffers<T> buffers(scratch, map.scenario);
-  const size_t row_block = map.rows * map.lane_stride;
   ForEachPanel(map, [&](const Panel& panel, const Panel& next) {
     CopyPanel(map, panel, buffers.weights, buffers.start);
-    ForEachTile(map, panel, next, buffers, [&](const Tile<T>& tile) {
-      map.kernels->apply({.w = tile.weights,
-                          .w_row = kTileLanes,
-                          .h = h + panel.column * row_block + tile.lane,
-                          .y = y + (panel.output + tile.output) * row_block + tile.lane,
-                          .lane_stride = map.lane_stride,
-                          .outputs = tile.outputs,
-                          .columns = panel.columns,
-                          .rows = map.rows,
-                          .lanes = tile.lanes});
-    });
+    ForEachPatch(map, panel, next, buffers,
+                 [&](const Patch<T>& patch) { ApplyPatch(map, panel, patch, h, y); });
   });
 }
 
@@ -184,26 +230,11 @@ template <typename T>
 void GenerateBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradient,
                       T* scratch) {
   const Buffers<T> buffers(scratch, map.scenario);
-  const size_t row_block = map.rows * map.lane_stride;
   ForEachPanel(map, [&](const Panel& panel, const Panel& next) {
     CopyPanel(map, panel, buffers.weights, buffers.start);
-    const auto apply = [&](const Tile<T>& tile) {
-      const size_t h_at = panel.column * row_block + tile.lane;
-      const size_t z_at = (panel.output + tile.output) * row_block + tile.lane;
-      const size_t w_at = tile.output * panel.columns * map.lane_stride + tile.lane;
-      map.kernels->apply_backward({.w = tile.weights,
-                                   .w_row = kTileLanes,
-                                   .h = gradient.h + h_at,
-                                   .dz = gradient.dz + z_at,
-                                   .dh = gradient.dh + h_at,
-                                   .dw = buffers.weight_gradient + w_at,
-                                   .lane_stride = map.lane_stride,
-                                   .outputs = tile.outputs,
-                                   .columns = panel.columns,
-                                   .rows = map.rows,
-                                   .lanes = tile.lanes});
-    };
-    ForEachTile(map, panel, next, buffers, apply);
+    ForEachPatch(map, panel, next, buffers, [&](const Patch<T>& patch) {
+      ApplyPatchBackward(map, gradient, panel, patch, buffers.weight_gradient);
+    });
     if (panel.output == 0) {
       gradient.await_columns(panel.column, panel.column + panel.columns);
     }

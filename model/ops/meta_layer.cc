@@ -35,10 +35,11 @@ struct MetaLayer::Pass {
   // `slots`: depth * stride of the lanes.
   Pass(const MetaSizes& sizes, size_t slots, Carver<T>& carver) {
     const size_t n = sizes.width;
-    h = carver.Take(sizes.input * sizes.rows * slots);
-    dh = carver.Take(sizes.input * sizes.rows * slots);
-    z = carver.Take(n * sizes.rows * slots);
-    view = carver.Take(sizes.views > 1 ? n * sizes.rows * slots : 0);
+    const size_t column = LaneLayout::ColumnElementsMax(sizes.rows * slots);
+    h = carver.Take(sizes.input * column);
+    dh = carver.Take(sizes.input * column);
+    z = carver.Take(n * column);
+    view = carver.Take(sizes.views > 1 ? n * column : 0);
     h_rows = carver.Take(sizes.rows == 1 ? PaddedLanes(sizes.input) * (slots + 1) : 0);
     bias = carver.Take(n * slots);
     scenario_lanes = carver.Take(sizes.scenario * slots);
@@ -51,6 +52,8 @@ struct MetaLayer::Pass {
 
   Lanes lanes;
   MetaMethod method = MetaMethod::kGenerate;
+  LaneLayout input;     // of h and dh
+  LaneLayout output;    // of z
   T* h;                 // [input, depth * R]
   T* dh;                // the same
   T* z;                 // [n, depth * R]: W h, or the gradient of it
@@ -132,6 +135,12 @@ MetaLayer::Pass<T> MetaLayer::Begin(Frame<T>& frame) const {
   Pass<T> pass(sizes_, lanes.depth * lanes.stride(), carver);
   pass.lanes = lanes;
   pass.method = method;
+  const auto layout = [&](size_t width) {
+    return method == MetaMethod::kFactor ? LaneLayout::Rows(lanes.stride())
+                                         : LaneLayout::Blocked(width, lanes.depth * sizes_.rows);
+  };
+  pass.input = layout(sizes_.input);
+  pass.output = layout(sizes_.width);
   pass.scratch = carver.rest();
   const T* scenario = frame.Value(inputs()[1]).data();
   const size_t s = sizes_.scenario;
@@ -155,7 +164,7 @@ GeneratedMap<T> MetaLayer::MapOf(Frame<T>& frame, const Pass<T>& pass, size_t gr
           .columns = sizes_.input,
           .width = sizes_.width,
           .scenario = sizes_.scenario,
-          .rows = sizes_.rows * pass.lanes.depth,
+          .slots = sizes_.rows * pass.lanes.depth,
           .lanes = pass.lanes.count,
           .lane_stride = pass.lanes.stride(),
           .weight_map = frame.Parameter(groups_[group].weight_map).data(),
@@ -211,22 +220,19 @@ void MetaLayer::FormBias(Frame<T>& frame, const Pass<T>& pass, const BiasMap<T>&
 template <typename T>
 void MetaLayer::Run(Frame<T>& frame) const {
   const Pass<T> pass = Begin(frame);
-  const size_t stride = pass.lanes.stride();
-  const size_t slots = pass.lanes.depth * stride;
   const T* h = frame.Value(inputs()[0]).data();
   T* y = frame.MutableValue(output()).data();
   const auto slope = static_cast<T>(sizes_.slope);
   for (size_t g = 0; g < groups_.size(); ++g) {
-    if (g == 0 || !sizes_.shares_input) ToLanes(pass.lanes, InputRows(g), h, pass.h);
-    std::fill_n(pass.z, sizes_.width * sizes_.rows * slots, T{0});
+    if (g == 0 || !sizes_.shares_input) {
+      ToLanes(frame.kernels(), pass.lanes, pass.input, InputRows(g), h, pass.h);
+    }
     ApplyGenerated(MapOf(frame, pass, g), pass.h, pass.z, pass.scratch);
     if (has_views()) FormViewMaps(frame, g);
     for (size_t v = 0; v < sizes_.views; ++v) {
       FormBias(frame, pass, BiasOf(frame, g, v));
-      FromLanes(pass.lanes, OutputRows(g, v), pass.z, y, [&](T& to, T from, size_t i, size_t lane) {
-        const T z = from + pass.bias[i * stride + lane];
-        to = std::max(z, slope * z);
-      });
+      FromLanes<T>(frame.kernels(), pass.lanes, pass.output, OutputRows(g, v), pass.z, y,
+                   {.bias = pass.bias, .bias_step = pass.lanes.stride(), .slope = slope});
     }
   }
 }
@@ -235,21 +241,23 @@ void MetaLayer::Run(Frame<T>& frame) const {
 // views; the sum over the rows of a lane in pass.bias.
 template <typename T>
 void MetaLayer::GatherView(Frame<T>& frame, const Pass<T>& pass, size_t group, size_t view) const {
-  const size_t stride = pass.lanes.stride();
-  const size_t depth_rows = pass.lanes.depth * sizes_.rows;
   T* const dz = sizes_.views > 1 ? pass.view : pass.z;
-  ToLanes(pass.lanes, OutputRows(group, view),
-          static_cast<const T*>(frame.Gradient(output()).data()), dz);
-  for (size_t i = 0; i < sizes_.width; ++i) {
-    T* sum = pass.bias + i * stride;
-    std::fill_n(sum, pass.lanes.count, T{0});
-    for (size_t row = 0; row < depth_rows; ++row) {
-      const T* from = dz + (i * depth_rows + row) * stride;
-      for (size_t l = 0; l < pass.lanes.count; ++l) sum[l] += from[l];
+  const size_t lane_count = pass.lanes.count;
+  const size_t slots = pass.lanes.depth * sizes_.rows;
+  ToLanes<T>(frame.kernels(), pass.lanes, pass.output, OutputRows(group, view),
+             frame.Gradient(output()).data(), dz);
+  for (size_t lane = 0; lane < lane_count; lane += kLaneMultiple) {
+    for (size_t i = 0; i < sizes_.width; ++i) {
+      T sums[kLaneMultiple] = {};
+      const T* from = dz + pass.output.Offset(0, lane) + i * pass.output.step();
+      for (size_t slot = 0; slot < slots; ++slot, from += pass.output.lane_stride) {
+        for (size_t l = 0; l < kLaneMultiple; ++l) sums[l] += from[l];
+      }
+      std::copy_n(sums, kLaneMultiple, pass.bias + i * pass.lanes.stride() + lane);
     }
   }
   if (sizes_.views == 1) return;
-  const size_t elements = sizes_.width * depth_rows * stride;
+  const size_t elements = LaneLayout::SlotStride(slots) * sizes_.width * lane_count;
   if (view == 0) {
     std::copy_n(dz, elements, pass.z);
   } else {
@@ -336,17 +344,18 @@ void MetaLayer::Differentiate(Frame<T>& frame) const {
   std::fill_n(pass.d_scenario_rows, pass.lanes.count * padded, T{0});
   const T* h = frame.Value(inputs()[0]).data();
   T* dh = frame.Gradient(inputs()[0]).data();
-  const size_t h_elements = sizes_.input * sizes_.rows * pass.lanes.depth * stride;
+  const size_t h_elements =
+      sizes_.input * LaneLayout::ColumnElementsMax(sizes_.rows * pass.lanes.depth * stride);
   for (size_t g = 0; g < groups_.size(); ++g) {
     const SampleRows rows = InputRows(g);
     if (g == 0 || !sizes_.shares_input) {
-      ToLanes(pass.lanes, rows, h, pass.h);
+      ToLanes(frame.kernels(), pass.lanes, pass.input, rows, h, pass.h);
       std::fill_n(pass.dh, h_elements, T{0});
       if (pass.method == MetaMethod::kFactor) CopyInputRows(pass, rows, h);
     }
     BackwardGroup(frame, pass, g);
     if (g + 1 == groups_.size() || !sizes_.shares_input) {
-      FromLanes(pass.lanes, rows, pass.dh, dh, [](T& to, T from, size_t, size_t) { to += from; });
+      FromLanes<T>(frame.kernels(), pass.lanes, pass.input, rows, pass.dh, dh, {.adds = true});
     }
   }
   T* d_scenario = frame.Gradient(inputs()[1]).data();

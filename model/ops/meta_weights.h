@@ -3,14 +3,16 @@
 //   W_l = Reshape(V_w s_l + v_w) [n, width],   y(i, r, l) += sum_(j < columns) W_l(i, j) h(j, r, l)
 // and their gradients. There are two exact ways, both without a buffer of lanes * n * n:
 //
-// Generate (any number of rows). V_w is read in panels of a few outputs i and columns j. For 64
-//   lanes at a time the panel's W is formed, a product of inner extent s, and while it is in the
-//   first-level cache applied to these lanes' rows of h. Backward forms W again for dh, puts dW in
-//   its place, and once a panel has the dW of all lanes, a few hundred kilobytes in the
-//   second-level cache, dV_w = dW s^T and ds = dW^T V_w are one product each. So V_w and dV_w pass
-//   the memory once a direction, and each product has the whole batch, s or the panel as its inner
-//   extent. FLOPs a lane: 2 n columns s forward, three times that backward (W, dV_w, ds), and for
-//   each row 2 n columns forward and twice that backward.
+// Generate (any number of rows). V_w is read in panels of 16 outputs i and columns j. For 64 lanes
+//   at a time the panel's W is formed, a product of inner extent s, and applied to these lanes'
+//   rows of h, 16 lanes and 20 rows at a time, so that what the panel takes of h and y (backward
+//   dz, dh) is 20 KB each in the first-level cache and meets all of the panel's W there. Backward
+//   forms W again for dh, puts dW in its place, and once a panel has the dW of all lanes, a few
+//   hundred kilobytes in the second-level cache, dV_w = dW s^T and ds = dW^T V_w are one product
+//   each. So V_w and dV_w pass the memory once a direction, and each product has the whole batch, s
+//   or the panel as its inner extent. Panels go column by column: h of 16 columns stays in the
+//   second-level cache for all outputs. FLOPs a lane: 2 n columns s forward, three times that
+//   backward (W, dV_w, ds), and for each row 2 n columns forward and twice that backward.
 //
 // Factor (one row, one lane a sample). With q(j, c, l) = h(j, l) s(c, l):
 //   y(i, l) = sum_(j, c) V_w(i, j, c) q(j, c, l) + sum_j v_w(i, j) h(j, l)
@@ -53,7 +55,7 @@ struct GeneratedMap {
   size_t columns = 0;   // of W that are applied
   size_t width = 0;     // of W: from a row to the next
   size_t scenario = 0;  // s
-  size_t rows = 0;      // of h and y, a lane; 1 where factored
+  size_t slots = 0;     // of h and y, a lane: rows that W meets; 1 where factored
   size_t lanes = 0;     // a multiple of kLaneMultiple
   size_t lane_stride = 0;
   const T* weight_map = nullptr;      // V_w: [n * width, s]
@@ -62,8 +64,9 @@ struct GeneratedMap {
   const T* scenario_rows = nullptr;   // [lanes, PaddedLanes(s)]
 };
 
-// Arrays of lanes unless said otherwise; h, dh: [columns, rows]; y, dz: [n, rows]. All but dz and
-// h are added to.
+// Arrays of lanes unless said otherwise. h, dh: [columns]; y, dz: [n], of `slots` slots laid out as
+// LaneLayout::Blocked, where factored as LaneLayout::Rows (model/ops/lane_rows.h). All but dz and h
+// are added to.
 template <typename T>
 struct GeneratedGradient {
   const T* h = nullptr;
@@ -81,7 +84,7 @@ struct GeneratedGradient {
   std::function<void(size_t first, size_t end)> await_columns;
 };
 
-// `scratch`: as many elements as the function below says.
+// y is overwritten. `scratch`: as many elements as the function below says.
 template <typename T>
 void ApplyGenerated(const GeneratedMap<T>& map, const T* h, T* y, std::span<T> scratch);
 template <typename T>

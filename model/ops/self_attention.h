@@ -5,6 +5,10 @@
 //   P_h = softmax(Q_h K_h^T / sqrt(c)), by row                  [T, T]
 //   y = [P_0 V_0 | P_1 V_1 | ...] Wo^T                          [T, w]
 // (The paper prints V inside the softmax: a misprint.)
+//
+// A few samples at a time go through all of it, forward and backward, so that what lies between is
+// read from the second-level cache: Q, K and V are one product [days, w] x [w, 3w], and the
+// gradients of their weights one of [3w, days] x [days, w], added up over these blocks of samples.
 // Parameters <name>.query.weight, .key.weight, .value.weight, .output.weight: [w, w], row = output.
 #ifndef CARAVAN_MODEL_OPS_SELF_ATTENTION_H_
 #define CARAVAN_MODEL_OPS_SELF_ATTENTION_H_
@@ -47,6 +51,20 @@ class SelfAttention final : public TypedOp<SelfAttention> {
   void Differentiate(Frame<T>& frame) const;
 
  private:
+  template <typename T>
+  struct Kept;
+  template <typename T>
+  struct Buffers;
+
+  template <typename T>
+  void Attend(const KernelSet<T>& kernels, const Kept<T>& kept, size_t sample, T* transposed) const;
+  template <typename T>
+  void AttendBackward(const KernelSet<T>& kernels, const Kept<T>& kept, size_t first, size_t sample,
+                      const Buffers<T>& buffers) const;
+  template <typename T>
+  void BlockBackward(Frame<T>& frame, const Kept<T>& kept, size_t first, size_t end,
+                     const Buffers<T>& buffers) const;
+
   AttentionWeights weights_;
   AttentionSizes sizes_;
 };

@@ -3,10 +3,33 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/vector_clones.h"
+
 namespace caravan::ps {
 namespace {
 
 constexpr uint32_t kCorrections = 16384;  // later ones are as good as 1, and computed
+
+struct Decay {
+  float beta1;
+  float beta2;
+  float one_less_beta1;
+  float one_less_beta2;
+  float epsilon;
+};
+
+// gradient, weights, m, v: [n].
+CARAVAN_VECTOR_CLONES void Step(const Decay& decay, float rate, const float* __restrict gradient,
+                                size_t n, float* __restrict w, float* __restrict m,
+                                float* __restrict v) {
+  const auto [beta1, beta2, one_less_beta1, one_less_beta2, epsilon] = decay;
+  for (size_t i = 0; i < n; ++i) {
+    const float g = gradient[i];
+    m[i] = beta1 * m[i] + one_less_beta1 * g;
+    v[i] = beta2 * v[i] + one_less_beta2 * (g * g);
+    w[i] -= rate * m[i] / (std::sqrt(v[i]) + epsilon);
+  }
+}
 
 float CorrectionOf(double beta1, double beta2, uint32_t step) {
   const double t = step;
@@ -39,20 +62,10 @@ void Adam::Update(std::span<const float> gradient, float rate_scale, uint32_t st
                   std::span<float> weights, std::span<float> slots) const {
   const size_t n = weights.size();
   const float rate = learning_rate_ * rate_scale * Correction(step);
-  const float beta1 = static_cast<float>(beta1_);
-  const float beta2 = static_cast<float>(beta2_);
-  const float one_less_beta1 = static_cast<float>(1.0 - beta1_);
-  const float one_less_beta2 = static_cast<float>(1.0 - beta2_);
-  const float epsilon = epsilon_;
-  const float* __restrict g = gradient.data();
-  float* __restrict w = weights.data();
-  float* __restrict m = slots.data();
-  float* __restrict v = slots.data() + n;
-  for (size_t i = 0; i < n; ++i) {
-    m[i] = beta1 * m[i] + one_less_beta1 * g[i];
-    v[i] = beta2 * v[i] + one_less_beta2 * (g[i] * g[i]);
-    w[i] -= rate * m[i] / (std::sqrt(v[i]) + epsilon);
-  }
+  const Decay decay = {static_cast<float>(beta1_), static_cast<float>(beta2_),
+                       static_cast<float>(1.0 - beta1_), static_cast<float>(1.0 - beta2_),
+                       epsilon_};
+  Step(decay, rate, gradient.data(), n, weights.data(), slots.data(), slots.data() + n);
 }
 
 }  // namespace caravan::ps

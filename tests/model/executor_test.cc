@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 
 #include "model/net.h"
 #include "model/random_input.h"
@@ -135,6 +136,37 @@ TEST(ExecutorTest, ForwardNeedsNoLabelsAndFollowsTheParameters) {
   }
   view.dense_parameters = input.dense_parameters;
   EXPECT_NEAR((*executor)->Forward(view).predictions[0], before * std::exp(1.0F), 1e-4 * before);
+}
+
+TEST(ExecutorTest, EvaluatingAloneTakesLessMemoryForTheSame) {
+  const auto graph = GraphOfWidth(40);
+  ASSERT_NE(graph, nullptr);
+  const RandomInput<float> input = InputOf(*graph, 20);
+  for (const uint32_t threads : {1U, 2U}) {
+    const auto trains = Executor::Create(*graph, 20, threads);
+    const auto evaluates = Executor::Create(*graph, 20, threads, RunnerPurpose::kEvaluate);
+    EXPECT_LT((*evaluates)->workspace_bytes(), 0.8 * (*trains)->workspace_bytes());
+    const ExecutorOutput expected = (*trains)->Forward(input.view());
+    const ExecutorOutput found = (*evaluates)->Forward(input.view());
+    EXPECT_EQ(std::vector<float>(found.predictions.begin(), found.predictions.end()),
+              std::vector<float>(expected.predictions.begin(), expected.predictions.end()));
+    EXPECT_EQ(found.loss, expected.loss);
+  }
+}
+
+TEST(ExecutorTest, RecordsTheTimeOfEachOp) {
+  const auto graph = GraphOfWidth(40);
+  ASSERT_NE(graph, nullptr);
+  const RandomInput<float> input = InputOf(*graph, 20);
+  const auto executor = Executor::Create(*graph, 20, 1);
+  Gradients gradients(*graph, input);
+  OpTimes times;
+  (*executor)->RecordTimes(times);
+  (*executor)->ForwardBackward(input.view(), gradients.dense, gradients.spans);
+  ASSERT_EQ(times.forward_s.size(), graph->ops().size());
+  ASSERT_EQ(times.backward_s.size(), graph->ops().size());
+  EXPECT_GT(std::accumulate(times.forward_s.begin(), times.forward_s.end(), 0.0), 0);
+  EXPECT_GT(std::accumulate(times.backward_s.begin(), times.backward_s.end(), 0.0), 0);
 }
 
 TEST(ExecutorTest, RefusesEmptySizes) {

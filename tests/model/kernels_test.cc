@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
@@ -82,63 +83,125 @@ TEST_P(KernelsTest, Multiply) {
   ExpectProduct(31, 70, 300, true, ProductStart::kAdd);
 }
 
-TEST_P(KernelsTest, ApplyAndItsGradient) {
-  for (const size_t outputs : {1, 2, 4, 5}) {
-    for (const size_t rows : {1, 2, 3, 4, 7, 20}) {
-      for (const size_t lanes : {16, 48, 80}) {
-        const size_t columns = 1 + (outputs + rows) % 5;
-        const size_t stride = lanes + 5;
-        const size_t w_row = lanes + 1;
-        const std::vector<float> w = Random(outputs * columns * w_row);
-        const std::vector<float> h = Random(columns * rows * stride);
-        const std::vector<float> y_before = Random(outputs * rows * stride);
-        std::vector<float> y = y_before;
-        kernels().apply({.w = w.data(),
-                         .w_row = w_row,
-                         .h = h.data(),
-                         .y = y.data(),
-                         .lane_stride = stride,
-                         .outputs = outputs,
-                         .columns = columns,
-                         .rows = rows,
-                         .lanes = lanes});
-        // Its own result serves as dz.
-        const std::vector<float> dh_before = Random(h.size());
-        std::vector<float> dh = dh_before;
-        std::vector<float> dw(outputs * columns * stride, 99.0F);
-        kernels().apply_backward({.w = w.data(),
-                                  .w_row = w_row,
-                                  .h = h.data(),
-                                  .dz = y.data(),
-                                  .dh = dh.data(),
-                                  .dw = dw.data(),
-                                  .lane_stride = stride,
-                                  .outputs = outputs,
-                                  .columns = columns,
-                                  .rows = rows,
-                                  .lanes = lanes});
-        std::vector<double> y_expected(y_before.begin(), y_before.end());
-        std::vector<double> dh_expected(dh_before.begin(), dh_before.end());
-        std::vector<double> dw_expected(dw.size(), 99.0);
-        for (size_t i = 0; i < outputs; ++i) {
-          for (size_t j = 0; j < columns; ++j) {
-            for (size_t l = 0; l < lanes; ++l) {
-              const double weight = w[(i * columns + j) * w_row + l];
-              double& gradient = dw_expected[(i * columns + j) * stride + l];
-              gradient = 0;
-              for (size_t r = 0; r < rows; ++r) {
-                const size_t z_at = (i * rows + r) * stride + l;
-                const size_t h_at = (j * rows + r) * stride + l;
-                y_expected[z_at] += weight * h[h_at];
-                dh_expected[h_at] += weight * y[z_at];
-                gradient += static_cast<double>(y[z_at]) * h[h_at];
-              }
-            }
+TEST_P(KernelsTest, MultiplyLanes) {
+  for (const size_t rows : {1, 2, 3, 4, 5, 16}) {
+    for (const size_t columns : {1, 2, 3, 4, 5, 7, 8, 10, 13, 20}) {
+      for (const bool adds : {false, true}) {
+        const size_t inner = (rows + columns) % 6 + 1;
+        const size_t lanes = kLaneMultiple;
+        const LaneProduct<float> sizes = {.a_row = inner * (lanes + 3),
+                                          .a_step = lanes + 3,
+                                          .b_step = lanes + 1,
+                                          .b_column = inner * (lanes + 1),
+                                          .c_row = columns * (lanes + 5),
+                                          .c_column = lanes + 5,
+                                          .rows = rows,
+                                          .columns = columns,
+                                          .inner = inner,
+                                          .adds = adds};
+        const std::vector<float> a = Random(rows * sizes.a_row);
+        const std::vector<float> b = Random(columns * sizes.b_column);
+        const std::vector<float> before = Random(rows * sizes.c_row);
+        std::vector<float> c = before;
+        LaneProduct<float> product = sizes;
+        product.a = a.data();
+        product.b = b.data();
+        product.c = c.data();
+        kernels().multiply_lanes(product);
+        for (size_t at = 0; at < c.size(); ++at) {
+          const size_t m = at / sizes.c_row;
+          const size_t n = at % sizes.c_row / sizes.c_column;
+          const size_t l = at % sizes.c_column;
+          double expected = adds || l >= lanes ? before[at] : 0;
+          for (size_t k = 0; l < lanes && k < inner; ++k) {
+            expected += static_cast<double>(a[m * sizes.a_row + k * sizes.a_step + l]) *
+                        b[k * sizes.b_step + n * sizes.b_column + l];
           }
+          ASSERT_NEAR(c[at], expected, 1e-4) << rows << " x " << columns << " at " << at;
         }
-        for (size_t at = 0; at < y.size(); ++at) ASSERT_NEAR(y[at], y_expected[at], 1e-4);
-        for (size_t at = 0; at < dh.size(); ++at) ASSERT_NEAR(dh[at], dh_expected[at], 1e-3);
-        for (size_t at = 0; at < dw.size(); ++at) ASSERT_NEAR(dw[at], dw_expected[at], 1e-3);
+      }
+    }
+  }
+}
+
+// Every third row is missing: zeros in its lane, and nothing is written to it.
+TEST_P(KernelsTest, RowsToLanesAndBack) {
+  constexpr float kSlope = 0.1F;
+  for (const size_t width : {1, 3, 4, 7, 8, 15, 16, 17, 32, 45}) {
+    const size_t step = kLaneMultiple + 3;
+    const std::vector<float> values = Random(kLaneMultiple * width);
+    const float* from[kLaneMultiple];
+    for (size_t i = 0; i < kLaneMultiple; ++i) {
+      from[i] = i % 3 == 2 ? nullptr : &values[i * width];
+    }
+    std::vector<float> lanes(width * step, 99.0F);
+    kernels().to_lanes({.width = width, .step = step}, from, lanes.data());
+    for (size_t j = 0; j < width; ++j) {
+      for (size_t i = 0; i < step; ++i) {
+        const float missing = i < kLaneMultiple ? 0.0F : 99.0F;
+        const bool has = i < kLaneMultiple && from[i] != nullptr;
+        ASSERT_EQ(lanes[j * step + i], has ? from[i][j] : missing)
+            << width << ": " << j << ", " << i;
+      }
+    }
+    const std::vector<float> bias = Random(width * step);
+    for (const bool activated : {false, true}) {
+      for (const bool adds : {false, true}) {
+        const std::vector<float> before = Random(kLaneMultiple * width);
+        std::vector<float> out = before;
+        float* to[kLaneMultiple];
+        for (size_t i = 0; i < kLaneMultiple; ++i) {
+          to[i] = from[i] == nullptr ? nullptr : &out[i * width];
+        }
+        kernels().from_lanes({.width = width,
+                              .step = step,
+                              .bias = activated ? bias.data() : nullptr,
+                              .bias_step = step,
+                              .slope = kSlope,
+                              .adds = adds},
+                             lanes.data(), to);
+        for (size_t at = 0; at < out.size(); ++at) {
+          const size_t i = at / width;
+          const size_t j = at % width;
+          float expected = values[at];
+          if (activated) {
+            const float z = values[at] + bias[j * step + i];
+            expected = z > 0 ? z : kSlope * z;
+          }
+          if (adds) expected += before[at];
+          ASSERT_NEAR(out[at], to[i] == nullptr ? before[at] : expected, 1e-5) << width;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(KernelsTest, SoftmaxAndItsGradient) {
+  constexpr float kScale = 0.7F;
+  for (const size_t columns : {1, 3, 4, 8, 15, 16, 17, 40, 64}) {
+    constexpr size_t kRows = 3;
+    std::vector<float> z = Random(kRows * columns);
+    z[0] = 60;  // beside it the others are nothing
+    z[columns] = -200;
+    std::vector<float> p = z;
+    kernels().softmax(p.data(), kRows, columns, kScale);
+    const std::vector<float> dp = Random(z.size());
+    std::vector<float> dz = dp;
+    kernels().softmax_backward(p.data(), kRows, columns, kScale, dz.data());
+    for (size_t r = 0; r < kRows; ++r) {
+      const size_t first = r * columns;
+      double most = z[first];
+      for (size_t i = 0; i < columns; ++i) most = std::max<double>(most, z[first + i]);
+      double sum = 0;
+      double along = 0;
+      for (size_t i = 0; i < columns; ++i) sum += std::exp(kScale * (z[first + i] - most));
+      for (size_t i = 0; i < columns; ++i)
+        along += static_cast<double>(p[first + i]) * dp[first + i];
+      for (size_t i = 0; i < columns; ++i) {
+        const double expected = std::exp(kScale * (z[first + i] - most)) / sum;
+        ASSERT_NEAR(p[first + i], expected, 1e-5 * expected + 1e-30)
+            << columns << ": " << r << ", " << i;
+        ASSERT_NEAR(dz[first + i], kScale * expected * (dp[first + i] - along), 1e-5);
       }
     }
   }

@@ -39,6 +39,16 @@ INSTANTIATE_TEST_SUITE_P(
              [](conf::Job& job) { job.mutable_model()->mutable_meta()->set_scope(conf::TASK); }},
         Form{"Shared",
              [](conf::Job& job) { job.mutable_model()->mutable_meta()->set_scope(conf::SHARED); }},
+        Form{"LowRankTask",
+             [](conf::Job& job) {
+               job.mutable_model()->mutable_meta()->set_scope(conf::TASK);
+               job.mutable_model()->mutable_meta()->set_rank(2);
+             }},
+        Form{"LowRankShared",
+             [](conf::Job& job) {
+               job.mutable_model()->mutable_meta()->set_scope(conf::SHARED);
+               job.mutable_model()->mutable_meta()->set_rank(3);
+             }},
         Form{"Softplus", [](conf::Job& job) { job.mutable_model()->set_link(conf::SOFTPLUS); }},
         Form{"Mean", [](conf::Job& job) { job.mutable_model()->set_sequence_pool(conf::MEAN); }},
         Form{"NoTransformer", [](conf::Job& job) { job.mutable_model()->set_transformer(false); }},

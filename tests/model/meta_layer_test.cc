@@ -154,7 +154,7 @@ void ExpectExact(const Case& sizes, InstructionSet instructions) {
   options.rows_per_table = 1000;
   options.distinct_attributes = sizes.distinct;
   const RandomInput<float> input(graph, options);
-  GraphRunner<float> runner(graph, sizes.batch, KernelsOf(instructions));
+  GraphRunner<float> runner(graph, sizes.batch, RunnerPurpose::kTrain, KernelsOf(instructions));
   const GraphInput<float> view = input.view();
   runner.Forward(view, {0, sizes.batch});
   ExpectNear(runner.Value(net.output), PlainOutput(net, sizes, input, runner), 1e-5, "output");

@@ -42,6 +42,8 @@ constexpr Case kCases[] = {
     {"task_scope", "meta { scope: TASK }"},
     {"task_scope_inline", "meta { scope: TASK }", kInline},
     {"shared_scope", "meta { scope: SHARED } sequence_pool: MEAN"},
+    {"low_rank_task", "meta { scope: TASK rank: 3 }"},
+    {"low_rank_shared", "meta { scope: SHARED rank: 2 }", kInline},
     {"softplus", "link: SOFTPLUS leaky_relu_slope: 0.2"},
     {"no_meta_attention", "meta_attention: false", kInline},
     {"no_meta_tower", "meta_tower: false meta { scope: SHARED }"},

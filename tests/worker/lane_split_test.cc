@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "net/bf16.h"
 #include "worker/lane_gradients.h"
 
 namespace caravan::worker {
@@ -176,6 +177,25 @@ TEST_F(FillPushTest, EveryGradientIsInOneLaneClipped) {
   EXPECT_EQ(halves, 200U);
   EXPECT_EQ(low, 12U);
   EXPECT_EQ(dense, 40'005U);
+}
+
+TEST_F(FillPushTest, RoundsDenseGradientsAndOwesTheRest) {
+  gradients_.dense.assign(map_.dense_floats(), 1 + 1e-3F);  // between two neighbours in 16 bits
+  RoundingDebt debt;
+  double sum = 0;
+  constexpr int kPushes = 100;
+  for (int i = 0; i < kPushes; ++i) {
+    ASSERT_TRUE(FillPush(map_, model_, split_, gradients_, 3, push_, &debt).ok());
+    EXPECT_TRUE(push_.dense_bf16);
+    size_t dense = 0;
+    for (const LanePush& lane : push_.lanes) {
+      const std::span<const uint16_t> chunks(lane.dense.data<uint16_t>(), lane.dense.size() / 2);
+      dense += chunks.size();
+      if (!chunks.empty() && dense == chunks.size()) sum += net::FromBf16(chunks.front());
+    }
+    EXPECT_EQ(dense, 40'005U);
+  }
+  EXPECT_NEAR(sum, kPushes * (1 + 1e-3), 0.005);
 }
 
 TEST_F(FillPushTest, NamesBatchAndRowOfANaN) {
