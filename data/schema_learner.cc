@@ -43,6 +43,20 @@ void NumberKeys(conf::Schema& schema) {
   }
 }
 
+std::vector<std::optional<size_t>> ExposureFields(const conf::Data& data,
+                                                  const DailyLayout& layout) {
+  std::vector<std::optional<size_t>> fields(layout.task_columns.size());
+  for (size_t task = 0; task < fields.size(); ++task) {
+    const conf::Task& rule = data.tasks(static_cast<int>(task));
+    if (rule.aggregate() != conf::SUM || rule.loss() != conf::POISSON) continue;
+    const auto found = std::ranges::find(layout.fields, layout.task_columns[task],
+                                         &DailyLayout::SequenceField::column);
+    if (found == layout.fields.end()) continue;
+    fields[task] = static_cast<size_t>(found - layout.fields.begin());
+  }
+  return fields;
+}
+
 }  // namespace
 
 SchemaLearner::SchemaLearner(const Inputs& inputs)
@@ -53,6 +67,8 @@ SchemaLearner::SchemaLearner(const Inputs& inputs)
       scenario_in_training_(inputs.scenarios.keys.size()),
       label_sums_(inputs.layout.task_columns.size()),
       dense_moments_(inputs.layout.fields.size() * windows_.size()),
+      exposure_fields_(ExposureFields(inputs.data, inputs.layout)),
+      exposure_losses_(inputs.layout.task_columns.size() * windows_.size()),
       samples_(inputs.splits.size(), std::vector<uint64_t>(inputs.scenarios.keys.size())),
       labels_(inputs.layout.task_columns.size()) {}
 
@@ -114,9 +130,26 @@ absl::Status SchemaLearner::LearnSample(const Series& series, int32_t anchor, bo
       Moments& moments = dense_moments_[field * windows_.size() + window];
       moments.sum += value;
       moments.squares += value * value;
+      LearnExposure(field, window, total);
     }
   }
   return absl::OkStatus();
+}
+
+// As the net's offset has it: log1p of the total, scaled to the horizon.
+void SchemaLearner::LearnExposure(size_t field, size_t window, double total) {
+  for (size_t task = 0; task < exposure_fields_.size(); ++task) {
+    if (exposure_fields_[task] != field || total < 0) continue;
+    const double rate = (1 + total) * inputs_.data.horizon_days() / windows_[window];
+    exposure_losses_[task * windows_.size() + window] += rate - labels_[task] * std::log(rate);
+  }
+}
+
+uint32_t SchemaLearner::BestExposure(size_t task) const {
+  if (!exposure_fields_[task].has_value() || windows_.empty()) return 0;
+  const auto first = exposure_losses_.begin() + static_cast<ptrdiff_t>(task * windows_.size());
+  const auto best = std::min_element(first, first + static_cast<ptrdiff_t>(windows_.size()));
+  return windows_[static_cast<size_t>(best - first)];
 }
 
 absl::StatusOr<conf::Schema> SchemaLearner::Finish() const {
@@ -148,6 +181,7 @@ absl::StatusOr<conf::Schema> SchemaLearner::Finish() const {
     conf::TaskSchema& task = *schema.add_tasks();
     task.set_name(inputs_.data.tasks(static_cast<int>(i)).name());
     task.set_training_mean(label_sums_[i] / static_cast<double>(training_samples_));
+    task.set_exposure_days(BestExposure(i));
   }
   schema.set_entities(inputs_.entities.keys.size());
   return schema;

@@ -4,6 +4,7 @@
 #define CARAVAN_DATA_SCHEMA_LEARNER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ class SchemaLearner {
   };
 
   void LearnRows(const Series& series);
+  void LearnExposure(size_t field, size_t window, double total);
+  uint32_t BestExposure(size_t task) const;
   absl::Status LearnSample(const Series& series, int32_t anchor, bool training);
   void AddScenarioFields(conf::Schema& schema) const;
   void AddProfileFields(conf::Schema& schema) const;
@@ -65,8 +68,10 @@ class SchemaLearner {
   std::vector<BucketLearner> sequence_buckets_;  // by sequence field
   std::vector<bool> entity_in_training_;
   std::vector<bool> scenario_in_training_;
-  std::vector<double> label_sums_;      // by task, over training samples
-  std::vector<Moments> dense_moments_;  // by dense feature, over training samples
+  std::vector<double> label_sums_;                      // by task, over training samples
+  std::vector<Moments> dense_moments_;                  // by dense feature, over training samples
+  std::vector<std::optional<size_t>> exposure_fields_;  // by task: the field that it is the sum of
+  std::vector<double> exposure_losses_;  // [tasks, windows] over training samples, eq. 19
   uint64_t training_samples_ = 0;
   std::vector<std::vector<uint64_t>> samples_;  // [splits][scenarios]
   std::vector<int32_t> anchors_;                // scratch

@@ -87,7 +87,8 @@ absl::Status CheckSizes(const conf::Job& job, const Graph& graph) {
 }
 
 // Which dense feature of the schema holds the exposure of `task`; dense_names_size where none does.
-int ExposureFeature(const conf::Job& job, const conf::Schema& schema, const GraphTask& task) {
+int ExposureFeature(const conf::Job& job, const conf::Schema& schema, const GraphTask& task,
+                    uint32_t days) {
   const auto& tasks = job.data().tasks();
   const auto found = std::ranges::find(tasks, task.name, &conf::Task::name);
   const std::string& column = found->column().empty() ? found->name() : found->column();
@@ -95,8 +96,7 @@ int ExposureFeature(const conf::Job& job, const conf::Schema& schema, const Grap
   int feature = 0;
   for (; counts && feature < schema.dense_names_size(); ++feature) {
     for (const uint32_t table : {conf::BEHAVIOUR, conf::PERFORMANCE}) {
-      const std::string name = fmt::format("{}.{}.total_{}", kTableNames[table], column,
-                                           job.model().exposure_offset_days());
+      const std::string name = fmt::format("{}.{}.total_{}", kTableNames[table], column, days);
       if (schema.dense_names(feature) == name) return feature;
     }
   }
@@ -106,29 +106,42 @@ int ExposureFeature(const conf::Job& job, const conf::Schema& schema, const Grap
 // By task; empty where no task has an exposure.
 absl::StatusOr<std::vector<Exposure>> Exposures(const Graph& graph, const conf::Job& job,
                                                 const conf::Schema& schema) {
-  const uint32_t days = job.model().exposure_offset_days();
-  if (days == 0) return std::vector<Exposure>{};
+  const uint32_t days_of_all = job.model().exposure_offset_days();
+  const bool is_auto = job.model().exposure_offset_auto();
+  if (days_of_all == 0 && !is_auto) return std::vector<Exposure>{};
+  if (days_of_all != 0 && is_auto) {
+    return absl::InvalidArgumentError(
+        "model.exposure_offset_auto chooses the days itself: leave out "
+        "model.exposure_offset_days");
+  }
   if (job.model().link() != conf::EXP) {
     return absl::InvalidArgumentError(
-        "model.exposure_offset_days needs model.link EXP: an offset multiplies a rate");
+        "model.exposure_offset_days and _auto need model.link EXP: an offset multiplies a rate");
   }
-  const double shift = std::log(schema.horizon_days() / static_cast<double>(days));
   std::vector<Exposure> exposures(graph.tasks().size());
   bool found = false;
   for (size_t t = 0; t < exposures.size(); ++t) {
-    const int feature = ExposureFeature(job, schema, graph.tasks()[t]);
+    const uint32_t days = is_auto ? schema.tasks(static_cast<int>(t)).exposure_days() : days_of_all;
+    const int feature = ExposureFeature(job, schema, graph.tasks()[t], days);
     if (feature == schema.dense_names_size()) continue;
     found = true;
+    const double shift = std::log(schema.horizon_days() / static_cast<double>(days));
     exposures[t] = {.feature = static_cast<uint32_t>(feature),
                     .scale = schema.dense_deviations(feature),
                     .shift = static_cast<float>(schema.dense_means(feature) + shift)};
   }
   if (found) return exposures;
+  if (is_auto) {
+    return absl::InvalidArgumentError(
+        "model.exposure_offset_auto: no task of aggregate SUM has a dense feature of its column, "
+        "which must be among data.performance_columns or data.behaviour_columns (a data folder of "
+        "an earlier build must be imported anew)");
+  }
   return absl::InvalidArgumentError(fmt::format(
       "model.exposure_offset_days is {}, but no task of aggregate SUM has a dense feature over so "
       "many days: its column must be among data.performance_columns or data.behaviour_columns, and "
       "{} among data.dense_windows",
-      days, days));
+      days_of_all, days_of_all));
 }
 
 bool HasExposure(const std::vector<Exposure>& exposures, size_t task) {

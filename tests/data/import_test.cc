@@ -4,13 +4,17 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "base/file.h"
+#include "data/dense_features.h"
 #include "data/inspect.h"
 #include "data/sample_file_builder.h"
 #include "data/schema_file.h"
+#include "data/split_visitor.h"
 #include "tests/data/small_world.h"
 
 namespace caravan::data {
@@ -202,6 +206,41 @@ TEST(ImportTest, AShareOfAScenariosTrainingSamplesIsHeldOut) {
   SmallWorld other;
   other.job.mutable_data()->mutable_hold_out()->set_scenario("C");
   ExpectError(other, absl::StatusCode::kInvalidArgument, "is \"C\"; scenarios.csv has A, B");
+}
+
+// The windows' losses again, from what the sample files hold.
+TEST(ImportTest, ATasksExposureIsTheWindowThatPredictsItBest) {
+  SmallWorld world;
+  world.job.mutable_data()->clear_dense_windows();
+  for (const uint32_t days : {1U, 4U, 10U}) world.job.mutable_data()->add_dense_windows(days);
+  const conf::Schema schema = world.Import()->schema;
+  const auto tasks = static_cast<size_t>(schema.tasks_size());
+  const auto features = static_cast<size_t>(schema.dense_names_size());
+  std::map<std::pair<std::string, uint32_t>, double> losses;
+  ASSERT_TRUE(
+      VisitSplit(world.out(), schema, "train", 64, [&](const Batch& batch, const SampleReader&) {
+        for (size_t i = 0; i < batch.size * features; ++i) {
+          const int f = static_cast<int>(i % features);
+          const auto feature = ParseDenseName(schema.dense_names(f)).value();
+          const double log_rate = batch.dense[i] * schema.dense_deviations(f) +
+                                  schema.dense_means(f) + std::log(3.0 / feature.days);
+          const size_t task = feature.field == "performance.clicks" ? 0 : 1;
+          if (feature.field == "behaviour.visits") continue;
+          losses[{feature.field, feature.days}] +=
+              std::exp(log_rate) - batch.labels[i / features * tasks + task] * log_rate;
+        }
+        return absl::OkStatus();
+      }).ok());
+  ASSERT_EQ(losses.size(), 6U);
+  for (const int task : {0, 1}) {
+    const std::string field = task == 0 ? "performance.clicks" : "performance.cost";
+    for (const uint32_t days : {1U, 4U, 10U}) {
+      EXPECT_LE((losses[{field, schema.tasks(task).exposure_days()}]), (losses[{field, days}]));
+    }
+  }
+  // Neither a count of days nor a binary task is a rate of its column.
+  EXPECT_EQ(schema.tasks(2).exposure_days(), 0U);
+  EXPECT_EQ(schema.tasks(3).exposure_days(), 0U);
 }
 
 TEST(ImportTest, AnEmptySplitIsNamed) {

@@ -132,7 +132,30 @@ TEST(M2mTest, RefusesAnExposureOffsetThatDoesNotFit) {
   job.mutable_model()->set_exposure_offset_days(3);
   job.mutable_model()->set_link(conf::SOFTPLUS);
   EXPECT_THAT(std::string(BuildNet(job, SmallSchema()).status().message()),
-              testing::HasSubstr("needs model.link EXP"));
+              testing::HasSubstr("need model.link EXP"));
+}
+
+TEST(M2mTest, TheExposureOfEachTaskMayBeTheDataSets) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_exposure_offset_auto(true);
+  conf::Schema schema = SmallSchema();
+  EXPECT_THAT(std::string(BuildNet(job, schema).status().message()),
+              testing::HasSubstr("must be imported anew"));
+  schema.mutable_tasks(1)->set_exposure_days(3);
+  const auto one = BuildNet(job, schema);
+  ASSERT_TRUE(one.ok()) << one.status();
+  // Only the task that has an exposure starts at a rate of 1.
+  const auto starts = [](const Graph& graph) {
+    for (const Parameter& parameter : graph.parameters()) {
+      if (parameter.name == "head.cost.bias") return double{parameter.initializer.constant()};
+    }
+    return -1.0;
+  };
+  EXPECT_EQ(starts(**one), 0);
+  EXPECT_NE(starts(**BuildNet(SmallJob(), schema)), 0);
+  job.mutable_model()->set_exposure_offset_days(3);
+  EXPECT_THAT(std::string(BuildNet(job, schema).status().message()),
+              testing::HasSubstr("leave out model.exposure_offset_days"));
 }
 
 TEST(M2mTest, RefusesWhatDoesNotFit) {
