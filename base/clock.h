@@ -10,6 +10,9 @@ namespace caravan {
 
 using Millis = std::chrono::milliseconds;
 
+// Whoever waits for longer says so: for what, for whom, since when.
+inline constexpr Millis kWorthTelling{5000};
+
 class Clock {
  public:
   virtual ~Clock() = default;

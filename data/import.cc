@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -49,6 +50,7 @@ class ImportRun {
     const auto begin = std::chrono::steady_clock::now();
     CARAVAN_ASSIGN_OR_RETURN(layout_, MakeDailyLayout(data_));
     CARAVAN_RETURN_IF_ERROR(ReadTables());
+    CARAVAN_ASSIGN_OR_RETURN(rule_, SampleRule::Make(data_, layout_, scenarios_.keys));
     CARAVAN_RETURN_IF_ERROR(ClearFolder());
     CARAVAN_RETURN_IF_ERROR(ReadDaily());
     CARAVAN_ASSIGN_OR_RETURN(splits_, ResolveSplits(data_, report_.first_day, report_.last_day));
@@ -84,6 +86,7 @@ class ImportRun {
   AttributeTable scenarios_;
   std::vector<std::string> scenario_names_;
   std::vector<SplitRange> splits_;
+  std::optional<SampleRule> rule_;
   std::unique_ptr<RowSpill> spill_;
   std::vector<std::vector<SchemaLearner::Share>> shares_;  // [parts][splits]
   ImportReport report_;
@@ -183,6 +186,7 @@ absl::Status ImportRun::ReadDaily() {
 absl::Status ImportRun::Learn() {
   SchemaLearner learner({.data = data_,
                          .layout = layout_,
+                         .rule = *rule_,
                          .entities = entities_,
                          .scenarios = scenarios_,
                          .splits = splits_});
@@ -201,7 +205,6 @@ absl::Status ImportRun::Learn() {
 }
 
 absl::Status ImportRun::WriteSplits() {
-  const SampleRule rule(data_, layout_);
   for (size_t split = 0; split < splits_.size(); ++split) {
     std::vector<uint64_t> part_bytes;
     for (const std::vector<SchemaLearner::Share>& shares : shares_) {
@@ -211,7 +214,7 @@ absl::Status ImportRun::WriteSplits() {
     for (const PartRange& range : PlanFiles(part_bytes, sample_file_bytes_)) {
       SampleFileBuilder builder({.schema = report_.schema,
                                  .layout = layout_,
-                                 .rule = rule,
+                                 .rule = *rule_,
                                  .entities = entities_,
                                  .scenarios = scenarios_},
                                 splits_[split]);

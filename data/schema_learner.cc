@@ -47,7 +47,6 @@ void NumberKeys(conf::Schema& schema) {
 
 SchemaLearner::SchemaLearner(const Inputs& inputs)
     : inputs_(inputs),
-      rule_(inputs.data, inputs.layout),
       windows_(DenseWindows(inputs.data)),
       sequence_buckets_(inputs.layout.fields.size()),
       entity_in_training_(inputs.entities.keys.size()),
@@ -61,14 +60,14 @@ absl::Status SchemaLearner::Add(const Series& series, std::vector<Share>& shares
   LearnRows(series);
   for (size_t split = 0; split < inputs_.splits.size(); ++split) {
     const SplitRange& range = inputs_.splits[split];
-    rule_.Anchors(series, range, anchors_);
+    inputs_.rule.Anchors(series, range, anchors_);
     if (anchors_.empty()) continue;
     for (const int32_t anchor : anchors_) {
       CARAVAN_RETURN_IF_ERROR(LearnSample(series, anchor, split == 0));
     }
     samples_[split][series.scenario] += anchors_.size();
-    const RowRange rows =
-        RowsBetween(series.days, anchors_.front() - rule_.history_days() + 1, anchors_.back());
+    const RowRange rows = RowsBetween(
+        series.days, anchors_.front() - inputs_.rule.history_days() + 1, anchors_.back());
     shares[split].rows += rows.last - rows.first;
     shares[split].samples += anchors_.size();
   }
@@ -87,7 +86,7 @@ void SchemaLearner::LearnRows(const Series& series) {
 }
 
 absl::Status SchemaLearner::LearnSample(const Series& series, int32_t anchor, bool training) {
-  rule_.Labels(series, anchor, labels_);
+  inputs_.rule.Labels(series, anchor, labels_);
   for (size_t i = 0; i < labels_.size(); ++i) {
     const conf::Task& task = inputs_.data.tasks(static_cast<int>(i));
     const bool binary = task.loss() == conf::CROSS_ENTROPY;

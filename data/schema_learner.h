@@ -28,6 +28,7 @@ class SchemaLearner {
   struct Inputs {
     const conf::Data& data;
     const DailyLayout& layout;
+    const SampleRule& rule;
     const AttributeTable& entities;
     const AttributeTable& scenarios;
     const std::vector<SplitRange>& splits;
@@ -60,7 +61,6 @@ class SchemaLearner {
   void AddDenseFeatures(conf::Schema& schema) const;
 
   const Inputs inputs_;
-  const SampleRule rule_;
   const std::vector<uint32_t> windows_;          // of dense features
   std::vector<BucketLearner> sequence_buckets_;  // by sequence field
   std::vector<bool> entity_in_training_;

@@ -105,6 +105,7 @@ std::vector<std::string> Cluster::Arguments(RoleKind kind, uint32_t number, bool
       arguments.push_back(
           fmt::format("--state={}/server-{:03}", options_.run.StateDirectory(), number));
       arguments.push_back(fmt::format("--run_id={}", options_.run_id));
+      arguments.push_back(fmt::format("--number={}", number));
       break;
     case RoleKind::kWorker:
       arguments.push_back("--scheduler=" + endpoint_);
@@ -214,8 +215,22 @@ bool Cluster::WaitForAll(Millis wait) {
   }
 }
 
+std::string Cluster::StillThere() const {
+  std::vector<std::string> names;
+  for (const Member& member : members_) {
+    if (!member.ended) names.push_back(fmt::format("{} {}", RoleName(member.kind), member.number));
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 void Cluster::Stop(Millis grace) {
-  if (WaitForAll(grace)) return;
+  const Millis silent = std::min(grace, kWorthTelling);
+  if (WaitForAll(silent)) return;
+  if (grace > silent) {
+    options_.say(fmt::format("waiting up to {} s for {} to leave", (grace - silent).count() / 1000,
+                             StillThere()));
+  }
+  if (WaitForAll(grace - silent)) return;
   // The scheduler takes a first signal for a wish to checkpoint, a second for the end at once.
   for (const Millis wait : {kTermToTerm, kTermToKill}) {
     for (Member& member : members_) member.process.Terminate();

@@ -82,6 +82,8 @@ class Cluster {
                         Millis now);
   // True when every process has ended before `wait` has passed.
   bool WaitForAll(Millis wait);
+  // "server 1, worker 7"
+  std::string StillThere() const;
 
   ClusterOptions options_;
   Supervisor supervisor_;

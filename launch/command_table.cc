@@ -7,9 +7,9 @@ constexpr const Command* kCommands[] = {
     &kImportCommand,           &kInspectCommand,         &kTrainCommand,
     &kStatusCommand,           &kEvaluateCommand,        &kCompareCommand,
     &kPredictCommand,          &kExportCommand,          &kCheckpointListCommand,
-    &kCheckpointVerifyCommand, &kCheckpointPruneCommand, &kBenchModelCommand,
-    &kBenchServerCommand,      &kSchedulerCommand,       &kServerCommand,
-    &kWorkerCommand,
+    &kCheckpointVerifyCommand, &kCheckpointPruneCommand, &kCheckpointReshardCommand,
+    &kBenchModelCommand,       &kBenchServerCommand,     &kSchedulerCommand,
+    &kServerCommand,           &kWorkerCommand,
 };
 
 }  // namespace

@@ -39,6 +39,7 @@ extern const Command kBenchModelCommand;
 extern const Command kBenchServerCommand;
 extern const Command kCheckpointListCommand;
 extern const Command kCheckpointPruneCommand;
+extern const Command kCheckpointReshardCommand;
 extern const Command kCheckpointVerifyCommand;
 extern const Command kCompareCommand;
 extern const Command kEvaluateCommand;

@@ -16,14 +16,21 @@ DEFINE_bool(json, false, "print JSON for programs instead of text for people");
 DEFINE_uint32(workers, 0, "worker processes; 0: cluster.workers of the job");
 DEFINE_uint32(servers, 0, "server processes; 0: cluster.servers of the job");
 DEFINE_uint32(lanes, 0, "lanes a server; 0: cluster.lanes of the job");
+DEFINE_string(hold_out_scenario, "",
+              "id of a scenario most of whose training samples are left out; empty: none");
+DEFINE_double(keep_fraction, 0, "share of the held-out scenario's training samples that stays");
 
 namespace caravan::launch {
 
-std::vector<std::string> WithClusterSizes(std::vector<std::string> overrides) {
+std::vector<std::string> WithFlags(std::vector<std::string> overrides) {
   for (const auto& [field, value] :
        {std::pair{"workers", FLAGS_workers}, std::pair{"servers", FLAGS_servers},
         std::pair{"lanes", FLAGS_lanes}}) {
     if (value > 0) overrides.push_back(fmt::format("cluster.{}={}", field, value));
+  }
+  if (!FLAGS_hold_out_scenario.empty()) {
+    overrides.push_back("data.hold_out.scenario=" + FLAGS_hold_out_scenario);
+    overrides.push_back(fmt::format("data.hold_out.keep_fraction={}", FLAGS_keep_fraction));
   }
   return overrides;
 }

@@ -20,11 +20,14 @@ DECLARE_bool(json);
 DECLARE_uint32(workers);
 DECLARE_uint32(servers);
 DECLARE_uint32(lanes);
+DECLARE_string(hold_out_scenario);
+DECLARE_double(keep_fraction);
 
 namespace caravan::launch {
 
-// The overrides of --set, with those of --workers, --servers and --lanes behind them.
-std::vector<std::string> WithClusterSizes(std::vector<std::string> overrides);
+// The overrides of --set, with those of --workers, --servers, --lanes, --hold_out_scenario and
+// --keep_fraction behind them.
+std::vector<std::string> WithFlags(std::vector<std::string> overrides);
 
 }  // namespace caravan::launch
 

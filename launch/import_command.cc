@@ -91,7 +91,8 @@ absl::Status RunImport(const CommandLine& line) {
   if (!line.arguments.empty()) {
     return absl::InvalidArgumentError(fmt::format("what is '{}'?", line.arguments.front()));
   }
-  CARAVAN_ASSIGN_OR_RETURN(const conf::Job job, conf::LoadJob(FLAGS_job, line.overrides));
+  CARAVAN_ASSIGN_OR_RETURN(const conf::Job job,
+                           conf::LoadJob(FLAGS_job, WithFlags(line.overrides)));
   ProgressLine progress;
   absl::StatusOr<data::ImportReport> report =
       data::Import(job, FLAGS_out, [&](const data::ImportProgress& now) { progress.Show(now); });
@@ -108,7 +109,7 @@ extern constexpr Command kImportCommand = {
     .summary = "raw daily tables to sample files: discretised, split by time",
     .usage = "--job=FILE --out=DIR [--set=FIELD=VALUE ...]",
     .example = "caravan import --job=conf/us_flights/job.txtpb --out=runs/us_flights/data",
-    .flags = "job out set",
+    .flags = "job out hold_out_scenario keep_fraction set",
     .run = RunImport,
 };
 

@@ -8,11 +8,11 @@
 #include "base/status_macros.h"
 #include "launch/commands.h"
 #include "launch/flags.h"
-#include "launch/progress_printer.h"
+#include "launch/report/progress_printer.h"
+#include "launch/report/run_record.h"
+#include "launch/report/run_summary.h"
 #include "launch/run_directory.h"
 #include "launch/run_preparation.h"
-#include "launch/run_record.h"
-#include "launch/run_summary.h"
 #include "launch/stop_signals.h"
 #include "launch/training.h"
 #include "net/manifest_file.h"
@@ -58,7 +58,7 @@ absl::Status RunTrain(const CommandLine& line) {
   CARAVAN_ASSIGN_OR_RETURN(const conf::RunSpec spec,
                            PrepareRun({.job_path = FLAGS_job,
                                        .data_directory = FLAGS_data,
-                                       .overrides = WithClusterSizes(line.overrides),
+                                       .overrides = WithFlags(line.overrides),
                                        .resume = FLAGS_resume,
                                        .stop_after_batches = FLAGS_stop_after_batches,
                                        .note = note},
@@ -93,7 +93,9 @@ extern constexpr Command kTrainCommand = {
     .summary = "trains a job: starts scheduler, servers and workers, evaluates, checkpoints",
     .usage = "--job=FILE --run=DIR [--data=DIR] [--set=FIELD=VALUE ...], or --run=DIR --resume",
     .example = "caravan train --job=conf/us_flights/job.txtpb --run=runs/us_flights",
-    .flags = "job run data resume workers servers lanes stop_after_batches listen set",
+    .flags =
+        "job run data resume workers servers lanes stop_after_batches listen "
+        "hold_out_scenario keep_fraction set",
     .run = RunTrain,
 };
 

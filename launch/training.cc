@@ -11,6 +11,7 @@
 #include "base/status_macros.h"
 #include "launch/child_process.h"
 #include "launch/cluster.h"
+#include "launch/report/human_text.h"
 #include "launch/scheduler_client.h"
 #include "worker/turn_gate.h"
 
@@ -76,13 +77,32 @@ class Training {
     if (status.ok()) {
       status_ = **std::move(status);
       heard_ = now;
+      silence_told_ = false;
+      SayLedger();
       options_.printer->Update(status_);
       return absl::OkStatus();
+    }
+    if (now - heard_ >= kWorthTelling && !std::exchange(silence_told_, true)) {
+      options_.printer->Say(
+          fmt::format("the scheduler has not answered for {} s; it is waited for "
+                      "up to {} s",
+                      (now - heard_).count() / 1000, kSilenceMax.count() / 1000));
     }
     if (now - heard_ < kSilenceMax) return absl::OkStatus();
     return absl::DeadlineExceededError(fmt::format("the scheduler has not answered for {} s: {}",
                                                    kSilenceMax.count() / 1000,
                                                    std::string(status.status().message())));
+  }
+
+  // Once an epoch, when its count was found right.
+  void SayLedger() {
+    if (!status_.has_last_ledger()) return;
+    const scheduler::LedgerStatus& ledger = status_.last_ledger();
+    if (ledger_told_ == ledger.epoch()) return;
+    ledger_told_ = ledger.epoch();
+    options_.printer->Say(
+        fmt::format("epoch {}: each of {} samples applied once on each of {} shards",
+                    ledger.epoch() + 1, Thousands(ledger.samples()), Thousands(ledger.shards())));
   }
 
   absl::Status FollowSignals() {
@@ -113,6 +133,8 @@ class Training {
   scheduler::Status status_;
   std::optional<Millis> answered_;  // or given up, the last question for the status
   Millis heard_{0};
+  bool silence_told_ = false;
+  std::optional<uint32_t> ledger_told_;  // the epoch
   bool stop_ordered_ = false;
 };
 

@@ -18,7 +18,6 @@ namespace {
 
 // How long a wait goes on before Cancel is looked for.
 constexpr Millis kPollSlice{50};
-constexpr Millis kWorthTelling{5000};
 
 std::string HostName() {
   char name[256] = {};

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/status_macros.h"
 #include "net/manifest_file.h"
 #include "ps/checkpoint_layout.h"
@@ -28,6 +29,13 @@ T ReadAt(std::string_view bytes, size_t offset) {
   return value;
 }
 
+// LSNs count a lane's pushes: they differ with the number of lanes.
+uint64_t DigestOf(const storage::RecordKey& key, std::string_view bytes, std::string_view value) {
+  const bool has_lsn = key.kind == RecordKind::kRow || key.kind == RecordKind::kChunk;
+  const size_t skipped = has_lsn ? std::min(sizeof(uint64_t), value.size()) : 0;
+  return CombineHash(HashBytes(bytes), HashBytes(value.substr(skipped)));
+}
+
 ShardRange RangeOf(const std::vector<uint64_t>& counts) {
   const auto [lowest, highest] = std::minmax_element(counts.begin(), counts.end());
   return {*lowest, *highest};
@@ -45,6 +53,7 @@ class Counter {
       return absl::DataLossError(fmt::format("a key of {} bytes is no record's", bytes.size()));
     }
     const uint32_t shard = Index(key->shard);
+    summary_.digest += DigestOf(*key, bytes, value);
     switch (key->kind) {
       case RecordKind::kShard: {
         CARAVAN_ASSIGN_OR_RETURN(expected_rows_[shard], ParseShardRecord(value));
@@ -117,6 +126,11 @@ class Counter {
 
 absl::StatusOr<CheckpointSummary> SummariseCheckpoint(const std::string& directory) {
   CARAVAN_ASSIGN_OR_RETURN(conf::Manifest manifest, net::ReadManifest(directory));
+  return SummariseLanes(directory, std::move(manifest));
+}
+
+absl::StatusOr<CheckpointSummary> SummariseLanes(const std::string& directory,
+                                                 conf::Manifest manifest) {
   CARAVAN_RETURN_IF_ERROR(net::VerifyFiles(directory, manifest));
   if (manifest.shards() == 0) {
     return absl::DataLossError(fmt::format("{}/MANIFEST names no number of shards", directory));

@@ -28,11 +28,17 @@ struct CheckpointSummary {
   uint32_t epoch = 0;
   ShardRange batches;
   std::map<uint32_t, ShardRange> samples;  // applied, by epoch: the ledger
+  // Of every record but for its LSN, in whatever order: two checkpoints of one state have the same,
+  // however many lanes wrote them.
+  uint64_t digest = 0;
 };
 
 // Reads all of it, after its files' sizes and checksums were found right; needs neither job nor
 // model. NOT_FOUND where `directory` has no MANIFEST, DATA_LOSS names what is damaged.
 absl::StatusOr<CheckpointSummary> SummariseCheckpoint(const std::string& directory);
+// As above, of lanes whose manifest is not written yet.
+absl::StatusOr<CheckpointSummary> SummariseLanes(const std::string& directory,
+                                                 conf::Manifest manifest);
 
 }  // namespace caravan::ps
 

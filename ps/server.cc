@@ -140,6 +140,7 @@ class Server {
   absl::Status Join() {
     net::Header header = MakeHello(net::SERVER);
     for (const auto& lane : lanes_) header.mutable_hello()->add_lane_endpoints(lane->endpoint());
+    if (options_.number.has_value()) header.mutable_hello()->set_number(*options_.number);
     if (folder_ != nullptr && folder_->owner().has_value()) {
       const StateOwner& owner = *folder_->owner();
       header.mutable_hello()->set_held_run_id(owner.run_id);

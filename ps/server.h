@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct ServerOptions {
   // Where lanes listen, see LaneEndpoints.
   std::string listen;
   uint32_t lanes = 0;  // 0: as many as the scheduler's job has
+  // In its launcher's count: the place it would like, for its name to be the same everywhere.
+  std::optional<uint32_t> number = {};
   // For the lanes' state. What a server that was killed has left there is gone on from where the
   // scheduler says that it is the last of its lanes; removed when the run is over. Empty:
   // <run directory>/state/server-NNN, and nothing is gone on from.

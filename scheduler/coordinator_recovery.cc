@@ -16,8 +16,6 @@ Millis NobodyWorksMax(const conf::Cluster& cluster) {
   return std::max(Millis{120000}, 10 * Millis{cluster.dead_after_ms()});
 }
 
-constexpr Millis kWorthTelling{5000};
-
 double Seconds(Millis time) { return static_cast<double>(time.count()) / 1000; }
 
 }  // namespace
@@ -51,7 +49,7 @@ void Coordinator::ReleaseWorker(const Member& worker, const std::string& why) {
 
 std::string Coordinator::WaitingFor() const {
   const Millis waited = now_ - settled_at_;
-  if (waited < kWorthTelling || !HasTime()) return "";
+  if (IsSettled() || waited < kWorthTelling || !HasTime()) return "";
   return fmt::format("{} for {:.1f} s",
                      membership_.ServersReady() ? "the marks of lanes that came back"
                                                 : membership_.MissingServers(),

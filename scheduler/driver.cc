@@ -175,7 +175,8 @@ class Driver {
     StatusContext context{.messages_rejected = messages_rejected_ + router_->messages_rejected(),
                           .peers_refused = wrong_run_,
                           .last_checkpoint = last_checkpoint_,
-                          .last_evaluation = last_evaluation_};
+                          .last_evaluation = last_evaluation_,
+                          .last_ledger = last_ledger_};
     const absl::StatusOr<std::string> json =
         StatusJson(MakeStatus(*coordinator_, context, clock_.Now()));
     if (!json.ok()) return Refuse(request_id, net::FAILED, std::string(json.status().message()));
@@ -293,6 +294,10 @@ class Driver {
     LOG(INFO) << fmt::format("epoch={} done in {:.1f} s loss={:.5f} ledger={} samples a shard",
                              summary.epoch, summary.seconds, summary.sums.loss(),
                              summary.ledger_expected);
+    last_ledger_.emplace();
+    last_ledger_->set_epoch(summary.epoch);
+    last_ledger_->set_samples(static_cast<double>(summary.ledger_expected));
+    last_ledger_->set_shards(static_cast<double>(summary.ledger.size()));
     observer_.OnEpoch(summary);
   }
   void Do(const EvaluationEnded& ended) {
@@ -370,6 +375,7 @@ class Driver {
   std::set<uint64_t> refused_named_;
   std::optional<CheckpointStatus> last_checkpoint_;
   std::optional<EvaluationStatus> last_evaluation_;
+  std::optional<LedgerStatus> last_ledger_;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -36,7 +37,8 @@ struct Hello {
   std::vector<uint32_t> held_lanes = {};
   uint32_t held_lanes_total = 0;
   uint64_t held_incarnation = 0;
-  uint64_t former_incarnation = 0;  // a worker's that joins anew
+  uint64_t former_incarnation = 0;      // a worker's that joins anew
+  std::optional<uint32_t> number = {};  // a server's in its launcher's count
   std::string host = {};
   uint32_t pid = 0;
 };

@@ -47,6 +47,9 @@ absl::StatusOr<Membership::Place> Membership::FindPlace(const Hello& hello, uint
       return Place{owner->id, owner->incarnation, false};
     }
   }
+  if (hello.number < servers_ && hello.number.has_value() && owners[*hello.number] == nullptr) {
+    return Place{*hello.number, 0, false};
+  }
   for (uint32_t id = 0; id < servers_; ++id) {
     if (owners[id] == nullptr) return Place{id, 0, false};
   }

@@ -102,6 +102,7 @@ Status MakeStatus(const Coordinator& coordinator, const StatusContext& context, 
   status.set_elapsed_seconds(Seconds(coordinator.elapsed()));
   status.set_checkpoint_in_progress(coordinator.checkpoint_in_progress());
   if (context.last_checkpoint) *status.mutable_last_checkpoint() = *context.last_checkpoint;
+  if (context.last_ledger) *status.mutable_last_ledger() = *context.last_ledger;
   if (context.last_evaluation) *status.mutable_last_evaluation() = *context.last_evaluation;
   status.set_workers_lost(coordinator.workers_lost());
   status.set_peers_refused(

@@ -23,6 +23,7 @@ struct StatusContext {
   uint64_t peers_refused = 0;  // besides the coordinator's own
   std::optional<CheckpointStatus> last_checkpoint;
   std::optional<EvaluationStatus> last_evaluation;
+  std::optional<LedgerStatus> last_ledger;
 };
 Status MakeStatus(const Coordinator& coordinator, const StatusContext& context, Millis now);
 

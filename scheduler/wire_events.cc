@@ -33,6 +33,7 @@ absl::StatusOr<Event> HelloOf(const net::Header& header) {
                .held_lanes_total = hello.held_lanes_total(),
                .held_incarnation = hello.held_incarnation(),
                .former_incarnation = hello.former_incarnation(),
+               .number = hello.has_number() ? std::optional(hello.number()) : std::nullopt,
                .host = PlainText(header.host()),
                .pid = header.pid()};
 }

@@ -26,20 +26,31 @@ uint64_t ResidentBytes() {
 }
 
 absl::Status Heartbeat::Run() {
-  const SystemClock clock;
   while (!options_.interrupt->IsSet()) {
-    const Millis started = clock.Now();
+    const Millis started = clock_.Now();
     const uint64_t ticket = options_.scheduler->Start(0, MakeHeartbeat(), {});
     while (!options_.scheduler->IsAnswered(ticket)) {
       CARAVAN_RETURN_IF_ERROR(WaitAndWatch(std::min(kWatchSlice, options_.every)));
+      TellWaits();
       if (options_.interrupt->IsSet()) return absl::OkStatus();
     }
     bool ordered_to_stop = false;
     CARAVAN_RETURN_IF_ERROR(Take(ticket, ordered_to_stop));
     if (ordered_to_stop) return absl::OkStatus();
-    CARAVAN_RETURN_IF_ERROR(WaitAndWatch(options_.every - (clock.Now() - started)));
+    TellWaits();
+    CARAVAN_RETURN_IF_ERROR(WaitAndWatch(options_.every - (clock_.Now() - started)));
   }
   return absl::OkStatus();
+}
+
+void Heartbeat::TellWaits() {
+  const Millis now = clock_.Now();
+  if (now - waits_told_at_ < kWorthTelling) return;
+  for (const std::string& waiting : {options_.waiting_for(), options_.scheduler->Waiting()}) {
+    if (waiting.empty()) continue;
+    waits_told_at_ = now;
+    LOG(WARNING) << "waits for " << waiting;
+  }
 }
 
 net::Header Heartbeat::MakeHeartbeat() {
@@ -60,7 +71,6 @@ net::Header Heartbeat::MakeHeartbeat() {
   heartbeat.set_bytes_pushed(traffic_told_.bytes_pushed - traffic_answered_.bytes_pushed);
   heartbeat.set_resident_bytes(ResidentBytes());
   heartbeat.set_waiting_for(options_.waiting_for());
-  if (!heartbeat.waiting_for().empty()) LOG(WARNING) << "waits for " << heartbeat.waiting_for();
   return header;
 }
 

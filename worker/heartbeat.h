@@ -46,9 +46,13 @@ class Heartbeat {
  private:
   net::Header MakeHeartbeat();
   absl::Status WaitAndWatch(Millis duration);
+  // To the log, every 5 s: what this worker waits for, the scheduler's answer included.
+  void TellWaits();
   absl::Status Take(uint64_t ticket, bool& ordered_to_stop);
 
   const Options options_;
+  const SystemClock clock_;
+  Millis waits_told_at_{0};
   WorkerTotals answered_;  // what the scheduler has heard of
   WorkerTotals told_;
   TrafficTotals traffic_answered_;

@@ -153,13 +153,15 @@ void Pipeline::Leave(const absl::Status& cause) {
 
 std::string Pipeline::WaitingFor() const {
   std::string waiting;
+  const auto add = [&waiting](const std::string& text) {
+    if (text.empty()) return;
+    waiting += waiting.empty() ? text : fmt::format("; {}", text);
+  };
   for (const Clients* clients : {&fetch_clients_, &compute_clients_}) {
-    for (const net::RequestClient* client : {clients->lanes.get(), clients->scheduler.get()}) {
-      const std::string text = client->Waiting();
-      if (text.empty()) continue;
-      waiting += waiting.empty() ? text : fmt::format("; {}", text);
-    }
+    add(clients->lanes->Waiting());
+    add(clients->scheduler->Waiting());
   }
+  if (turns_ != nullptr) add(turns_->Waiting());
   return waiting;
 }
 

@@ -44,9 +44,10 @@ void Turn::Release() {
 }
 
 absl::StatusOr<std::unique_ptr<TurnGate>> TurnGate::Open(const std::string& directory,
-                                                         uint32_t slots, uint64_t seed) {
+                                                         uint32_t slots, uint64_t seed,
+                                                         const Clock* clock) {
   if (slots == 0) return absl::InvalidArgumentError("turns: at least one is needed");
-  std::unique_ptr<TurnGate> gate(new TurnGate(directory, slots, seed));
+  std::unique_ptr<TurnGate> gate(new TurnGate(directory, slots, seed, clock));
   CARAVAN_ASSIGN_OR_RETURN(const int lock, gate->TryLock());
   if (lock >= 0) close(lock);
   return gate;
@@ -73,6 +74,22 @@ absl::StatusOr<int> TurnGate::TryLock() {
 }
 
 absl::StatusOr<Turn> TurnGate::Take(const Interrupt& interrupt) {
+  waits_since_ = clock_.Now().count();
+  absl::StatusOr<Turn> turn = AwaitTurn(interrupt);
+  waits_since_ = kWaitsNot;
+  return turn;
+}
+
+std::string TurnGate::Waiting() const {
+  const int64_t since = waits_since_;
+  if (since == kWaitsNot) return "";
+  const Millis waited = clock_.Now() - Millis{since};
+  if (waited < kWorthTelling) return "";
+  return fmt::format("a turn at the processors for {:.1f} s",
+                     static_cast<double>(waited.count()) / 1000);
+}
+
+absl::StatusOr<Turn> TurnGate::AwaitTurn(const Interrupt& interrupt) {
   const absl::Time patience_ends = absl::Now() + kPatience;
   bool rested = false;
   while (absl::Now() < patience_ends) {

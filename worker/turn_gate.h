@@ -14,6 +14,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "base/clock.h"
 #include "base/random.h"
 #include "worker/interrupt.h"
 
@@ -44,30 +45,45 @@ class Turn {
 class TurnGate {
  public:
   // `directory` exists and is shared by the workers of this machine that take turns. `seed`:
-  // another one for each worker, so that they do not all ask at once.
+  // another one for each worker, so that they do not all ask at once. `clock`: for Waiting,
+  // outlives the gate; null: the machine's.
   static absl::StatusOr<std::unique_ptr<TurnGate>> Open(const std::string& directory,
-                                                        uint32_t slots, uint64_t seed);
+                                                        uint32_t slots, uint64_t seed,
+                                                        const Clock* clock = nullptr);
 
   // Waits for a turn, for one that this worker still holds first: it has one at a time, and rests a
   // little between two, so that the others come in. After kPatience it goes on without one (the
   // holders may be stopped), and says so. CANCELLED when `interrupt` is set.
   absl::StatusOr<Turn> Take(const Interrupt& interrupt);
 
+  // "a turn at the processors for 7.1 s"; empty: Take waits for less than 5 s, or not at all. May
+  // be called by any thread.
+  std::string Waiting() const;
+
   // Turns of a machine, by worker.turns of the job: 0 is one more than it has processors, so that
   // they are busy while a worker waits for the servers.
   static uint32_t Slots(uint32_t configured);
 
  private:
+  static constexpr int64_t kWaitsNot = -1;
+
   friend class Turn;
-  TurnGate(std::string directory, uint32_t slots, uint64_t seed)
-      : directory_(std::move(directory)), slots_(slots), random_(seed) {}
+  TurnGate(std::string directory, uint32_t slots, uint64_t seed, const Clock* clock)
+      : directory_(std::move(directory)),
+        slots_(slots),
+        random_(seed),
+        clock_(clock != nullptr ? *clock : machine_clock_) {}
+  absl::StatusOr<Turn> AwaitTurn(const Interrupt& interrupt);
   // The descriptor of a file that is locked now; -1 where all are taken.
   absl::StatusOr<int> TryLock();
 
   const std::string directory_;
   const uint32_t slots_;
   RandomStream random_;
+  const SystemClock machine_clock_;
+  const Clock& clock_;
   std::atomic<bool> held_{false};
+  std::atomic<int64_t> waits_since_{kWaitsNot};  // milliseconds of clock_
 };
 
 }  // namespace caravan::worker

@@ -60,7 +60,7 @@ TEST(SampleRuleTest, AnchorsAndLabelsOfASeriesWithAMissingCell) {
   const absl::StatusOr<DailyLayout> layout = MakeDailyLayout(data);
   ASSERT_TRUE(layout.ok()) << layout.status();
   EXPECT_EQ(layout->columns.size(), 1);
-  const SampleRule rule(data, *layout);
+  const SampleRule rule = *SampleRule::Make(data, *layout, {});
   const Series series = {.entity = 0,
                          .scenario = 0,
                          .columns = 1,
@@ -80,7 +80,7 @@ TEST(SampleRuleTest, AnchorsAndLabelsOfASeriesWithAMissingCell) {
 TEST(SampleRuleTest, WithoutAMinimumEveryDayOfASeriesIsAnAnchor) {
   conf::Data data = Data(kRule);
   data.set_min_active_days(0);
-  const SampleRule rule(data, MakeDailyLayout(data).value());
+  const SampleRule rule = *SampleRule::Make(data, MakeDailyLayout(data).value(), {});
   const Series series = {.entity = 0, .scenario = 0, .columns = 1, .days = {100}, .values = {1}};
   std::vector<int32_t> anchors;
   rule.Anchors(series, {.name = "train", .first_anchor = 9, .last_anchor = 12}, anchors);

@@ -176,6 +176,34 @@ TEST(ImportTest, DoubledKeysOfSmallTablesAreErrors) {
   ExpectError(other, absl::StatusCode::kInvalidArgument, "column 'entity': 'e0' comes twice");
 }
 
+TEST(ImportTest, AShareOfAScenariosTrainingSamplesIsHeldOut) {
+  SmallWorld world;
+  const conf::Schema all = world.Import()->schema;
+  uint64_t before = 0;
+  for (const double fraction : {0.0, 0.3, 0.6, 1.0}) {
+    world.job.mutable_data()->mutable_hold_out()->set_scenario("B");
+    world.job.mutable_data()->mutable_hold_out()->set_keep_fraction(fraction);
+    const absl::StatusOr<ImportReport> report = world.Import();
+    ASSERT_TRUE(report.ok()) << report.status();
+    const conf::SplitSchema& train = report->schema.splits(0);
+    const uint64_t whole = all.splits(0).scenario_samples(1);
+    ASSERT_GT(whole, 100U);
+    EXPECT_EQ(train.scenario_samples(0), all.splits(0).scenario_samples(0));
+    EXPECT_NEAR(static_cast<double>(train.scenario_samples(1)), fraction * whole, 0.1 * whole);
+    EXPECT_GE(train.scenario_samples(1), before);
+    before = train.scenario_samples(1);
+    for (int split = 1; split < 3; ++split) {
+      EXPECT_EQ(report->schema.splits(split).scenario_samples(1),
+                all.splits(split).scenario_samples(1));
+    }
+    EXPECT_TRUE(InspectImportedFolder(world.out()).ok());
+  }
+  EXPECT_EQ(before, all.splits(0).scenario_samples(1));
+  SmallWorld other;
+  other.job.mutable_data()->mutable_hold_out()->set_scenario("C");
+  ExpectError(other, absl::StatusCode::kInvalidArgument, "is \"C\"; scenarios.csv has A, B");
+}
+
 TEST(ImportTest, AnEmptySplitIsNamed) {
   SmallWorld world;
   world.job.mutable_data()->set_min_active_days(11);

@@ -1,4 +1,4 @@
-#include "launch/progress_printer.h"
+#include "launch/report/progress_printer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,6 +12,7 @@ namespace caravan::launch {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 size_t g_columns = 80;
 size_t TestColumns() { return g_columns; }
@@ -48,7 +49,12 @@ TEST_F(ProgressPrinterTest, PlainLinesComeNowAndThenAndOnChange) {
   EXPECT_THAT(Written(), HasSubstr("training epoch 2 of 3"));
   status.set_phase("evaluating");
   printer->Update(status);
-  EXPECT_THAT(Written(), HasSubstr("evaluating"));
+  const std::string waiting = Written();
+  EXPECT_THAT(waiting, HasSubstr("evaluating"));
+  EXPECT_THAT(waiting, HasSubstr("worker 3: pull from lane 2 for 6.1 s\n"));
+  status.mutable_members(0)->clear_waiting_for();
+  printer->Update(status);
+  EXPECT_THAT(Written(), Not(HasSubstr("waiting")));
   printer->Say("hello");
   printer->Note("passing", false);
   printer->Note("staying", true);

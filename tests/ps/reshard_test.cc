@@ -12,6 +12,7 @@
 #include "ps/checkpoint_reader.h"
 #include "ps/checkpoint_summary.h"
 #include "ps/lane_state.h"
+#include "ps/reshard.h"
 #include "storage/posix_file_system.h"
 
 namespace caravan::ps {
@@ -115,6 +116,52 @@ TEST(ReshardTest, ACheckpointAmidPushesIsExactForAnyNumberOfLanes) {
     const std::string again = folder.Make(fmt::format("again_{}", count));
     EXPECT_EQ(Dump(again, lanes->Save(again)), expected) << count << " lanes";
     ++block;
+  }
+}
+
+TEST(ReshardTest, ACheckpointIsWrittenAgainWithTheSameDigest) {
+  const TestFolder folder;
+  conf::RunSpec spec = SmallSpec();
+  spec.set_run_id(kRunId);
+  Lanes lanes(folder, spec, 8);
+  Train(lanes, 0, 3);
+  std::string from = folder.Make("checkpoint_8");
+  const auto expected = Dump(from, lanes.Save(from));
+  const uint64_t digest = SummariseCheckpoint(from)->digest;
+  for (const uint32_t count : {1U, 12U, 8U}) {
+    const std::string to = folder.Make(fmt::format("resharded_{}", count));
+    const auto summary =
+        ReshardCheckpoint(spec, {.from = from,
+                                 .to = to,
+                                 .checkpoint = count,
+                                 .lanes = count,
+                                 .work_directory = folder.Make(fmt::format("work_{}", count))});
+    ASSERT_TRUE(summary.ok()) << summary.status();
+    EXPECT_EQ(summary->digest, digest);
+    EXPECT_EQ(Dump(to, *net::ReadManifest(to)), expected);
+    from = to;
+  }
+  Train(lanes, 1, 1);
+  const std::string later = folder.Make("later");
+  lanes.Save(later);
+  EXPECT_NE(SummariseCheckpoint(later)->digest, digest);
+}
+
+TEST(ReshardTest, NoLaneIsWithoutAShard) {
+  const TestFolder folder;
+  const conf::RunSpec spec = SmallSpec();
+  Lanes lanes(folder, spec, 2);
+  const std::string from = folder.Make("from");
+  lanes.Save(from);
+  for (const uint32_t count : {0U, 17U}) {
+    const auto summary = ReshardCheckpoint(spec, {.from = from,
+                                                  .to = folder.Make("to"),
+                                                  .checkpoint = 2,
+                                                  .lanes = count,
+                                                  .work_directory = folder.Make("work")});
+    EXPECT_EQ(summary.status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_NE(summary.status().message().find("1 to 16"), std::string::npos) << summary.status();
+    EXPECT_TRUE(std::filesystem::is_empty(folder.Make("to")));
   }
 }
 

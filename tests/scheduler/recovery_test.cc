@@ -1,5 +1,6 @@
 // Transcripts of servers that die and come back, with and without their state, and of workers and
 // servers that were only away.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -202,6 +203,22 @@ TEST_F(RecoveryTest, OldStateIsNotTakenForTheLast) {
   const Welcome welcome = run.Ask<Welcome>(stale);
   EXPECT_FALSE(welcome.keep_state);
   EXPECT_THAT(run.Last<LogLine>()->text, HasSubstr("joined"));
+}
+
+TEST(MembershipTest, AServerIsGivenItsLaunchersNumberWhereThatIsFree) {
+  Membership membership(/*servers=*/3, /*lanes_per_server=*/1, /*workers_max=*/1, Millis{15000});
+  const auto join = [&membership](uint64_t incarnation, std::optional<uint32_t> number) {
+    const auto joined = membership.Join({.role = net::SERVER,
+                                         .incarnation = incarnation,
+                                         .lane_endpoints = {fmt::format("ipc:///{}", incarnation)},
+                                         .number = number},
+                                        /*run_id=*/1, Millis{0});
+    EXPECT_TRUE(joined.ok()) << joined.status();
+    return joined->member->id;
+  };
+  EXPECT_EQ(join(11, 2), 2U);
+  EXPECT_EQ(join(12, 2), 0U);  // taken: the first that is free
+  EXPECT_EQ(join(13, 99), 1U);
 }
 
 TEST_F(RecoveryTest, ASilentServerKeepsItsPlaceUntilItIsTaken) {

@@ -97,6 +97,36 @@ TEST_F(TurnGateTest, AWaiterLeavesWhenItIsInterrupted) {
   leave.Set();
 }
 
+// May be read by one thread while another sets it.
+class SharedClock final : public Clock {
+ public:
+  Millis Now() const override { return now_.load(); }
+  void Set(Millis now) { now_ = now; }
+
+ private:
+  std::atomic<Millis> now_{Millis{0}};
+};
+
+TEST_F(TurnGateTest, AWaitOfSecondsIsSaid) {
+  SharedClock clock;
+  const std::unique_ptr<TurnGate> holder = OpenGate(1, 1);
+  const std::unique_ptr<TurnGate> waiter = *TurnGate::Open(directory_, 1, 2, &clock);
+  absl::StatusOr<Turn> turn = holder->Take(interrupt_);
+  ASSERT_TRUE(turn.ok());
+  EXPECT_EQ(waiter->Waiting(), "");
+  std::jthread waiting([&] { EXPECT_TRUE(waiter->Take(interrupt_).ok()); });
+  // From whatever moment the waiter counts, 6 s are soon over.
+  Millis now{0};
+  while (waiter->Waiting().empty()) {
+    clock.Set(now += Millis{6000});
+    std::this_thread::yield();
+  }
+  EXPECT_THAT(waiter->Waiting(), HasSubstr("a turn at the processors for "));
+  *turn = Turn();
+  waiting.join();
+  EXPECT_EQ(waiter->Waiting(), "");
+}
+
 TEST_F(TurnGateTest, TheTurnOfAKilledWorkerIsFree) {
   int ready[2];
   ASSERT_EQ(pipe(ready), 0);
