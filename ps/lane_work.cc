@@ -15,13 +15,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Of copying between two requests: well below a millisecond.
-constexpr uint64_t kSliceBytes = 512 << 10;
+// Of copying between two requests: a few tenths of a millisecond.
+constexpr uint64_t kSliceBytes = 256 << 10;
 constexpr size_t kWaitersMax = 16;
 // The log may grow to so many of its budgets while an image is written, then pushes wait for it.
 constexpr uint64_t kLogBudgets = 4;
 constexpr double kPace = 2;  // copied by the time that half of that room is used
-constexpr int kPushSlicesMax = 8;
+constexpr int kPushSlicesMax = 16;
 
 }  // namespace
 

@@ -89,22 +89,38 @@ BenchLane::BenchLane(net::Context& context, const ServerBenchOptions& options, s
 }
 
 absl::Status BenchLane::Start(conf::Durability durability) {
+  durability_ = durability;
   CARAVAN_RETURN_IF_ERROR(CreateDirectories(folder_));
+  CARAVAN_RETURN_IF_ERROR(Build(From::kNothing));
+  return FillTable();
+}
+
+absl::StatusOr<double> BenchLane::Restart() {
+  client_.reset();
+  lane_.reset();
+  const auto begin = std::chrono::steady_clock::now();
+  CARAVAN_RETURN_IF_ERROR(Build(From::kFolder));
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// The lane's thread and its client.
+absl::Status BenchLane::Build(From from) {
   CARAVAN_ASSIGN_OR_RETURN(lane_, ps::LaneRunner::Start(context_, "ipc://" + folder_ + "/lane"));
-  lane_->Build(
-      [spec = MakeSpec(options_, durability, log_mebibytes_), path = folder_, lane = lane_.get()] {
-        return ps::Lane::Create(spec, {.run_id = kRunId,
-                                       .data_directory = path + "/state",
-                                       .side = lane->side(),
-                                       .writer = lane->writer()});
-      });
+  const ps::Lane::Options options{.run_id = kRunId,
+                                  .data_directory = folder_ + "/state",
+                                  .side = lane_->side(),
+                                  .writer = lane_->writer()};
+  lane_->Build([spec = MakeSpec(options_, durability_, log_mebibytes_), options, from] {
+    return from == From::kNothing ? ps::Lane::Create(spec, options)
+                                  : ps::Lane::Recover(spec, options);
+  });
   while (!lane_->is_ready()) {
     CARAVAN_RETURN_IF_ERROR(lane_->failure());
     absl::SleepFor(absl::Milliseconds(5));
   }
   CARAVAN_ASSIGN_OR_RETURN(client_, Connect(1));
   client_->SetRun(kRunId, 0);
-  return FillTable();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<net::RequestClient>> BenchLane::Connect(uint64_t sender) {

@@ -84,6 +84,9 @@ class BenchLane {
 
   // Fills the table.
   absl::Status Start(conf::Durability durability);
+  // Ends the lane's thread as it stands and brings the lane back from its folder, as after a death;
+  // the seconds until it serves again.
+  absl::StatusOr<double> Restart();
 
   // Of sets of keys that come again; a push sends their signature alone.
   absl::Status Pull(size_t i);
@@ -110,6 +113,8 @@ class BenchLane {
     bool is_push = false;
   };
 
+  enum class From { kNothing, kFolder };
+  absl::Status Build(From from);
   absl::Status FillTable();
   std::vector<uint64_t> DrawKeys();
   uint64_t SendPull(const std::vector<uint64_t>& keys);
@@ -120,6 +125,7 @@ class BenchLane {
   const ServerBenchOptions& options_;
   const std::string folder_;
   const uint32_t log_mebibytes_;
+  conf::Durability durability_{};
   std::unique_ptr<ps::LaneRunner> lane_;
   std::unique_ptr<net::RequestClient> client_;
   std::vector<float> gradients_;

@@ -110,7 +110,8 @@ void Print(const ServerBenchFigures& figures) {
         {"unlogged_push_keys_per_s", figures.unlogged_push_keys_per_s},
         {"push_lane_us", figures.push_lane_us},
         {"unlogged_push_lane_us", figures.unlogged_push_lane_us},
-        {"log_cost", figures.log_cost}};
+        {"log_cost", figures.log_cost},
+        {"recovery_s", figures.recovery_s}};
     fmt::print("{}\n", json.dump());
     return;
   }
@@ -127,6 +128,9 @@ void Print(const ServerBenchFigures& figures) {
       100 * figures.log_cost);
   fmt::print("memory {:6.1f} MiB of the lane\n",
              static_cast<double>(figures.resident_bytes) / (1024 * 1024));
+  if (figures.recovery_s > 0) {
+    fmt::print("served again {:.2f} s after its end, from images and log\n", figures.recovery_s);
+  }
 }
 
 absl::Status RunBenchServer(const CommandLine&) {

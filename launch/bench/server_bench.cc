@@ -104,6 +104,8 @@ absl::StatusOr<ServerBenchFigures> MeasureServer(const ServerBenchOptions& optio
     CARAVAN_RETURN_IF_ERROR(MeasurePushes(lane, unlogged, options, figures));
   }
   figures.resident_bytes = lane.resident_bytes();
+  if (options.durability == conf::CHECKPOINT) return figures;
+  CARAVAN_ASSIGN_OR_RETURN(figures.recovery_s, lane.Restart());
   return figures;
 }
 

@@ -27,6 +27,8 @@ struct ServerBenchFigures {
   double push_lane_us = 0;
   double unlogged_push_lane_us = 0;
   double log_cost = 0;
+  // From the end of the lane to when it serves again, from its images and log.
+  double recovery_s = 0;
 };
 
 // Its socket and database lie in a folder below /tmp, which is removed.
