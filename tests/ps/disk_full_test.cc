@@ -9,6 +9,7 @@
 
 #include <fstream>
 
+#include "absl/time/clock.h"
 #include "base/random.h"
 #include "lane_fixture.h"
 #include "net/manifest_file.h"
@@ -151,7 +152,12 @@ TEST_F(DiskFullTest, RowsThatCannotLeaveMemoryFailTheirPushAndACheckpointByName)
   EXPECT_EQ(SaveTo(lanes.lane(0), directory).code(), net::FAILED);
   EXPECT_FALSE(std::filesystem::exists(directory + "/lane-000"));
   disk->room = storage::FullRocksDbDisk::kEnough;
-  for (const uint32_t end = push + 20; push < end; ++push) {
+  // RocksDB looks for room every 5 s.
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (push_one(lanes, push).code() != net::OK && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  for (const uint32_t end = ++push + 20; push < end; ++push) {
     ASSERT_EQ(push_one(lanes, push).push().outcome(), net::PushReply::APPLIED) << push;
   }
   Lanes undisturbed(folder_, spec_, 1);
