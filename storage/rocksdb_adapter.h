@@ -50,17 +50,16 @@ class RocksDb final : public RecordStore {
   const std::string& directory() const override { return directory_; }
 
  private:
-  class BackgroundErrors;
-
-  RocksDb(std::string directory, std::shared_ptr<BackgroundErrors> errors,
-          std::shared_ptr<rocksdb::Logger> log, std::unique_ptr<rocksdb::DB> db);
+  RocksDb(std::string directory, std::shared_ptr<rocksdb::Logger> log,
+          std::unique_ptr<rocksdb::DB> db);
   static absl::StatusOr<std::unique_ptr<RocksDb>> OpenWith(const std::string& directory,
                                                            uint64_t memory_bytes, rocksdb::Env* env,
                                                            bool create);
   absl::Status ToStatus(const rocksdb::Status& status, std::string_view what) const;
+  // Whether tables hold all that was written up to `sequence`, RocksDB's number of a write.
+  bool IsFlushed(uint64_t sequence) const;
 
   std::string directory_;
-  std::shared_ptr<BackgroundErrors> errors_;  // shared as log_ is
   std::shared_ptr<rocksdb::Logger> log_;  // shared with the database's options, by its interface
   std::unique_ptr<rocksdb::DB> db_;
 };

@@ -163,7 +163,13 @@ TEST_F(DiskFullTest, RowsThatCannotLeaveMemoryFailTheirPushAndACheckpointByName)
   Lanes undisturbed(folder_, spec_, 1);
   for (uint32_t again = 0; again < push; ++again) push_one(undisturbed, again);
   const std::string other = folder_.Make("undisturbed");
-  EXPECT_EQ(Dump(directory, lanes.Save(directory)), Dump(other, undisturbed.Save(other)));
+  const auto actual = Dump(directory, lanes.Save(directory));
+  const auto expected = Dump(other, undisturbed.Save(other));
+  EXPECT_EQ(actual.size(), expected.size());
+  for (const auto& [key, value] : expected) {
+    ASSERT_TRUE(actual.contains(key)) << key;
+    ASSERT_EQ(actual.at(key), value) << key;
+  }
 }
 
 // A file system of 12 MiB that fills up under a lane.

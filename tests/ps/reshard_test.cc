@@ -53,6 +53,7 @@ TEST(ReshardTest, AnyNumberOfLanesHoldsTheSame) {
   // 4 servers of 2 lanes wrote it; then 1 of 1, 3 of 4, 8 of 1, and 4 of 2 again.
   const uint32_t counts[] = {1, 12, 8, 8};
   for (size_t i = 0; i < std::size(counts); ++i) {
+    lanes.reset();
     lanes = std::make_unique<Lanes>(folder, spec, counts[i], directory, manifest);
     directory = folder.Make(fmt::format("checkpoint_{}", i));
     manifest = lanes->Save(directory);
