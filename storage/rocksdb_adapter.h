@@ -56,6 +56,8 @@ class RocksDb final : public RecordStore {
                                                            uint64_t memory_bytes, rocksdb::Env* env,
                                                            bool create);
   absl::Status ToStatus(const rocksdb::Status& status, std::string_view what) const;
+  // Whether tables hold all that was written up to `sequence`, RocksDB's number of a write.
+  bool IsFlushed(uint64_t sequence) const;
 
   std::string directory_;
   std::shared_ptr<rocksdb::Logger> log_;  // shared with the database's options, by its interface

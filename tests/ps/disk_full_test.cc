@@ -9,6 +9,7 @@
 
 #include <fstream>
 
+#include "absl/time/clock.h"
 #include "base/random.h"
 #include "lane_fixture.h"
 #include "net/manifest_file.h"
@@ -151,13 +152,24 @@ TEST_F(DiskFullTest, RowsThatCannotLeaveMemoryFailTheirPushAndACheckpointByName)
   EXPECT_EQ(SaveTo(lanes.lane(0), directory).code(), net::FAILED);
   EXPECT_FALSE(std::filesystem::exists(directory + "/lane-000"));
   disk->room = storage::FullRocksDbDisk::kEnough;
-  for (const uint32_t end = push + 20; push < end; ++push) {
+  // RocksDB looks for room every 5 s.
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (push_one(lanes, push).code() != net::OK && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  for (const uint32_t end = ++push + 20; push < end; ++push) {
     ASSERT_EQ(push_one(lanes, push).push().outcome(), net::PushReply::APPLIED) << push;
   }
   Lanes undisturbed(folder_, spec_, 1);
   for (uint32_t again = 0; again < push; ++again) push_one(undisturbed, again);
   const std::string other = folder_.Make("undisturbed");
-  EXPECT_EQ(Dump(directory, lanes.Save(directory)), Dump(other, undisturbed.Save(other)));
+  const auto actual = Dump(directory, lanes.Save(directory));
+  const auto expected = Dump(other, undisturbed.Save(other));
+  EXPECT_EQ(actual.size(), expected.size());
+  for (const auto& [key, value] : expected) {
+    ASSERT_TRUE(actual.contains(key)) << key;
+    ASSERT_EQ(actual.at(key), value) << key;
+  }
 }
 
 // A file system of 12 MiB that fills up under a lane.

@@ -14,6 +14,7 @@
 #include "ps/lane_state.h"
 #include "ps/reshard.h"
 #include "storage/posix_file_system.h"
+#include "tests/storage/damage.h"
 
 namespace caravan::ps {
 namespace {
@@ -52,6 +53,7 @@ TEST(ReshardTest, AnyNumberOfLanesHoldsTheSame) {
   // 4 servers of 2 lanes wrote it; then 1 of 1, 3 of 4, 8 of 1, and 4 of 2 again.
   const uint32_t counts[] = {1, 12, 8, 8};
   for (size_t i = 0; i < std::size(counts); ++i) {
+    lanes.reset();
     lanes = std::make_unique<Lanes>(folder, spec, counts[i], directory, manifest);
     directory = folder.Make(fmt::format("checkpoint_{}", i));
     manifest = lanes->Save(directory);
@@ -295,7 +297,7 @@ TEST(CheckpointTest, EveryFlippedBitAndEveryCutIsNamed) {
     };
     for (int flip = 0; flip < flips && !content.empty(); ++flip) {
       std::string damaged = content;
-      damaged[stream.NextBelow(content.size())] ^= static_cast<char>(1 << stream.NextBelow(8));
+      storage::FlipOneBit(stream, damaged);
       put(damaged);
       const absl::Status status = check();
       ASSERT_TRUE(absl::IsDataLoss(status)) << path << ": " << status;
@@ -313,7 +315,7 @@ TEST(CheckpointTest, EveryFlippedBitAndEveryCutIsNamed) {
     *alone.add_files() = file;
     expect_named(
         file.path(), [&] { return net::VerifyFiles(directory, alone); },
-        3000 / manifest.files_size() + 1);
+        storage::FlipsWanted(3000) / manifest.files_size() + 1);
   }
   expect_named(
       "MANIFEST", [&] { return net::ReadManifest(directory).status(); }, 500);

@@ -57,9 +57,10 @@ void Cluster::Committed(uint64_t number) {
   DiskOfProcess disk(world_.disk);
   const std::map<uint64_t, conf::Manifest> manifests = ReadManifests(disk);
   if (!manifests.contains(number)) return;
-  const auto other_lanes = 1 + static_cast<uint32_t>(random_.NextBelow(5));
+  const auto other_lanes = 1 + static_cast<uint32_t>(random_.NextBelow(world_.shape->shards));
+  const bool and_back = random_.NextBelow(4) == 0;
   failure_.Update(judge_->CheckCheckpoint(*world_.disk, CheckpointDirectory(number),
-                                          manifests.at(number), other_lanes));
+                                          manifests.at(number), other_lanes, and_back));
 }
 
 const absl::Status* Cluster::ended() const {

@@ -3,13 +3,20 @@
 #include <fmt/format.h>
 
 #include <numeric>
-#include <optional>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "base/status_macros.h"
+#include "net/request_client.h"
 
 namespace caravan::sim {
+namespace {
+
+// Of the run, where lanes may write a checkpoint.
+constexpr const char* kJudged = "/run/judged";
+constexpr const char* kJudgedCheckpoint = "/run/judged/checkpoint";
+
+}  // namespace
 
 Judge::Judge(const conf::RunSpec* spec, const Shape* shape) : spec_(spec), shape_(shape) {
   for (uint32_t lane = 0; lane < shape->servers * shape->lanes; ++lane) {
@@ -74,47 +81,83 @@ absl::Status Judge::CheckDoneBlocks(const State& state, const conf::Manifest& ma
   return absl::OkStatus();
 }
 
+absl::StatusOr<Judge::Lanes> Judge::Restore(DiskOfProcess& process, const std::string& directory,
+                                            const conf::Manifest& manifest, uint32_t count) const {
+  conf::RunSpec spec = *spec_;
+  spec.mutable_job()->mutable_cluster()->set_durability(conf::CHECKPOINT);
+  Lanes lanes;
+  for (uint32_t lane = 0; lane < count; ++lane) {
+    CARAVAN_ASSIGN_OR_RETURN(
+        lanes.emplace_back(),
+        ps::Lane::Restore(spec,
+                          {.lane = LaneId{lane},
+                           .lanes_total = count,
+                           .run_id = spec_->run_id(),
+                           .data_directory = fmt::format(
+                               "{}/{}/{}-of-{}", kJudged,
+                               directory == kJudgedCheckpoint ? "back" : "there", lane, count),
+                           .file_system = &process,
+                           .record_stores = &process},
+                          directory, manifest));
+  }
+  return lanes;
+}
+
+absl::StatusOr<conf::Manifest> Judge::Save(DiskOfProcess& process, const Lanes& lanes,
+                                           const conf::Manifest& of) const {
+  const std::string directory = kJudgedCheckpoint;
+  CARAVAN_RETURN_IF_ERROR(process.CreateDirectories(directory));
+  conf::Manifest manifest = of;
+  manifest.set_lanes(static_cast<uint32_t>(lanes.size()));
+  manifest.clear_lane_directories();
+  net::Header header = JudgesHeader(spec_->run_id());
+  header.mutable_save_checkpoint()->set_directory(directory);
+  for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    CARAVAN_ASSIGN_OR_RETURN(const net::Reply reply,
+                             net::ParseReply(lanes[lane]->HandleNow(net::MakeMessage(header))));
+    CARAVAN_RETURN_IF_ERROR(net::ReplyStatus(reply));
+    manifest.add_lane_directories(fmt::format("lane-{:03}", lane));
+  }
+  return manifest;
+}
+
+absl::Status Judge::Compare(const State& expected, const Lanes& lanes, const std::string& what) {
+  std::vector<ps::Lane*> pointers;
+  for (const auto& lane : lanes) pointers.push_back(lane.get());
+  CARAVAN_ASSIGN_OR_RETURN(const State actual, TakeState(*spec_, *shape_, pointers));
+  const std::string difference = Difference(expected, actual);
+  if (difference.empty()) return absl::OkStatus();
+  return absl::DataLossError(
+      fmt::format("{} on {} lanes is not what a replay gives: {}", what, lanes.size(), difference));
+}
+
 absl::Status Judge::CheckCheckpoint(Disk& disk, const std::string& directory,
-                                    const conf::Manifest& manifest, uint32_t other_lanes) {
+                                    const conf::Manifest& manifest, uint32_t other_lanes,
+                                    bool and_back) {
   const Disk::Room room = disk.room();
   disk.SetRoom(Disk::Room::kEnough);
   const absl::Cleanup restore_room = [&disk, room] { disk.SetRoom(room); };
   DiskOfProcess process(&disk);
-  conf::RunSpec spec = *spec_;
-  spec.mutable_job()->mutable_cluster()->set_durability(conf::CHECKPOINT);
+  CARAVAN_ASSIGN_OR_RETURN(Lanes lanes, Restore(process, directory, manifest, manifest.lanes()));
   std::vector<size_t> counts;
-  std::optional<State> expected;
-  for (const uint32_t lanes : {manifest.lanes(), other_lanes}) {
-    std::vector<std::unique_ptr<ps::Lane>> restored;
-    std::vector<ps::Lane*> pointers;
-    for (uint32_t lane = 0; lane < lanes; ++lane) {
-      CARAVAN_ASSIGN_OR_RETURN(
-          restored.emplace_back(),
-          ps::Lane::Restore(spec,
-                            {.lane = LaneId{lane},
-                             .lanes_total = lanes,
-                             .run_id = spec_->run_id(),
-                             .data_directory = fmt::format("/judge/lane-{}", lane),
-                             .file_system = &process,
-                             .record_stores = &process},
-                            directory, manifest));
-      pointers.push_back(restored.back().get());
-      if (!expected.has_value()) counts.push_back(watches_[lane]->PrefixIn(*restored.back()));
-    }
-    if (!expected.has_value()) {
-      CARAVAN_ASSIGN_OR_RETURN(expected, ReplayedState(counts));
-      CARAVAN_RETURN_IF_ERROR(CheckDoneBlocks(*expected, manifest));
-    }
-    CARAVAN_ASSIGN_OR_RETURN(const State actual, TakeState(*spec_, *shape_, pointers));
-    const std::string difference = Difference(*expected, actual);
-    if (!difference.empty()) {
-      return absl::DataLossError(fmt::format("{} on {} lanes is not what a replay gives: {}",
-                                             directory, lanes, difference));
-    }
-    restored.clear();
-    CARAVAN_RETURN_IF_ERROR(process.RemoveTree("/judge"));
+  for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    counts.push_back(watches_[lane]->PrefixIn(*lanes[lane]));
   }
-  return absl::OkStatus();
+  CARAVAN_ASSIGN_OR_RETURN(const State expected, ReplayedState(counts));
+  CARAVAN_RETURN_IF_ERROR(CheckDoneBlocks(expected, manifest));
+  CARAVAN_RETURN_IF_ERROR(Compare(expected, lanes, directory));
+  lanes.clear();
+  CARAVAN_ASSIGN_OR_RETURN(lanes, Restore(process, directory, manifest, other_lanes));
+  if (and_back) {
+    CARAVAN_ASSIGN_OR_RETURN(const conf::Manifest again, Save(process, lanes, manifest));
+    CARAVAN_ASSIGN_OR_RETURN(const Lanes back,
+                             Restore(process, kJudgedCheckpoint, again, manifest.lanes()));
+    CARAVAN_RETURN_IF_ERROR(
+        Compare(expected, back, fmt::format("{} by way of {} lanes", directory, other_lanes)));
+  }
+  CARAVAN_RETURN_IF_ERROR(Compare(expected, lanes, directory));
+  lanes.clear();
+  return process.RemoveTree(kJudged);
 }
 
 absl::Status Judge::CheckEnd(const std::vector<ps::Lane*>& lanes) {

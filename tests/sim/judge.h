@@ -27,14 +27,22 @@ class Judge {
 
   // A checkpoint that was committed: lanes that are restored from it, as many as wrote it or
   // others, hold what a replay of the pushes up to its point gives, and every block that it lists
-  // as done.
+  // as done. `and_back`: so do as many as wrote it from a checkpoint of the others.
   absl::Status CheckCheckpoint(Disk& disk, const std::string& directory,
-                               const conf::Manifest& manifest, uint32_t other_lanes);
+                               const conf::Manifest& manifest, uint32_t other_lanes, bool and_back);
 
   // Of a run that has ended; `lanes` by LaneId, which nobody uses any more.
   absl::Status CheckEnd(const std::vector<ps::Lane*>& lanes);
 
  private:
+  using Lanes = std::vector<std::unique_ptr<ps::Lane>>;
+  absl::StatusOr<Lanes> Restore(DiskOfProcess& process, const std::string& directory,
+                                const conf::Manifest& manifest, uint32_t count) const;
+  // A checkpoint of `lanes`; its manifest, but for what `of` has.
+  absl::StatusOr<conf::Manifest> Save(DiskOfProcess& process, const Lanes& lanes,
+                                      const conf::Manifest& of) const;
+  // Changes the lanes, see TakeState.
+  absl::Status Compare(const State& expected, const Lanes& lanes, const std::string& what);
   absl::Status CheckLedger(const State& state) const;
   absl::Status CheckDoneBlocks(const State& state, const conf::Manifest& manifest) const;
   // Fresh lanes that were sent the first counts[lane] pushes of each watch.

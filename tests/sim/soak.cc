@@ -3,15 +3,15 @@
 //   soak --seeds=200000 --jobs=2          as many as one likes
 //   soak --first=4711 --seeds=1 --trace   one again, with all that happened
 //
-// Simulated: the network (messages lost, late, twice, out of order; hosts cut off), the disk
-// (tests/sim/disk.h), the clock, and the processes, which die and stop at any step. Real: the
-// coordinator, the lanes with all that is below them down to the disk's interface, the worker's
-// protocol (blocks, marks, pulls, pushes, reports), the table of requests under way, and every
-// message as it is on the wire.
+// Simulated: the network (messages lost, late, twice, out of order; hosts and links cut off), the
+// disk (tests/sim/disk.h), the clock, the launcher (tests/sim/cluster.h), and the processes, which
+// die and stop at any step (tests/sim/faults.h). Real: the coordinator, the lanes with all that is
+// below them down to the disk's interface, the worker's protocol (blocks, marks, pulls, pushes,
+// reports), the table of requests under way, and every message as it is on the wire.
 //
 // Not simulated: sockets and threads (the drivers are replaced by a few lines each), RocksDB (a map
 // that loses what RocksDB may lose), the sample reader and the net (keys and gradients are made
-// up), TLS, launchers, other clocks than one.
+// up), TLS, other clocks than one.
 //
 // After each run: every shard has counted every sample of every epoch once; every row, slot, step
 // and dense chunk is bit for bit what a lane without faults makes of the pushes in the order in

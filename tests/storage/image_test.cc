@@ -15,6 +15,7 @@
 #include "storage/record_key.h"
 #include "storage/rocksdb_adapter.h"
 #include "storage/row_store.h"
+#include "tests/storage/damage.h"
 #include "tests/storage/full_disk.h"
 
 namespace caravan::storage {
@@ -153,9 +154,10 @@ TEST_F(ImageTest, EveryFlippedBitAndEveryCutIsNamed) {
   };
   ASSERT_TRUE(load().ok());
   RandomStream stream(1);
-  for (int flip = 0; flip < 3000; ++flip) {
+  const int flips = FlipsWanted(3000);
+  for (int flip = 0; flip < flips; ++flip) {
     std::string damaged = content;
-    damaged[stream.NextBelow(content.size())] ^= static_cast<char>(1 << stream.NextBelow(8));
+    FlipOneBit(stream, damaged);
     std::ofstream(path, std::ios::binary) << damaged;
     const absl::Status status = load();
     ASSERT_TRUE(absl::IsDataLoss(status)) << status;
