@@ -7,6 +7,7 @@
 #include <glog/logging.h>
 
 #include "absl/time/time.h"
+#include "base/huge_pages.h"
 #include "base/status_macros.h"
 #include "worker/membership.h"
 
@@ -56,6 +57,7 @@ ComputeStage::ComputeStage(const Options& options)
       metrics_(EmptyMetrics()),
       version_lane_(FirstLaneWithChunks(*options.map)),
       reports_(options.incarnation) {
+  gradients_.dense = ReserveHugePages<float>(options.map->dense_floats());
   gradients_.dense.resize(options.map->dense_floats());
 }
 

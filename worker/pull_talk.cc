@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/huge_pages.h"
 #include "base/status_macros.h"
 #include "net/bf16.h"
 
@@ -18,6 +19,9 @@ void PullTalk::Begin(const TableKeys& keys, const LaneSplit& split, Parameters& 
   for (uint32_t table = 0; table < keys.size(); ++table) {
     const size_t width = keys[table].empty() ? 0 : map_->width(table);
     parameters.rows[table].resize(keys[table].size() * width);
+  }
+  if (parameters.dense.empty()) {
+    parameters.dense = ReserveHugePages<float>(map_->dense_floats());
   }
   parameters.dense.resize(map_->dense_floats());
   parameters.dense_versions.resize(map_->chunks().size(), 0);

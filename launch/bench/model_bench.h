@@ -31,8 +31,8 @@ struct ModelBenchFigures {
   double samples_per_s = 0;          // whole step: forward, loss, backward
   double forward_samples_per_s = 0;  // forward alone
   double gflop_per_s = 0;            // of the whole step's products
-  // Of a large product, times the threads: the best of the run; and the median of those that were
-  // run between the steps, under the same conditions as these.
+  // Of a large product on each thread at once, added up: the best of the run; and the median of
+  // those that were run between the steps, under the same conditions as these.
   double gemm_peak_gflop_per_s = 0;
   double gemm_beside_gflop_per_s = 0;
   double gemm_peak_share = 0;

@@ -80,7 +80,7 @@ void PrintLine(const std::string& name, const ModelBenchFigures& figures, bool j
     fmt::print("{}\n", line.dump());
   } else {
     fmt::print(
-        "{:<28}{:>11.0f}{:>9.1f}{:>9.1f}{:>7.1f} {:>4.0f} %{:>7.1f} {:>4.0f} %{:>7.0f}"
+        "{:<28}{:>11.0f}{:>9.1f}{:>9.1f}{:>8.1f} {:>4.0f} %{:>8.1f} {:>4.0f} %{:>7.0f}"
         "{:>6.0f}{:>9.2f}\n",
         name, figures.samples_per_s, figures.step_mflop_per_sample, figures.gflop_per_s,
         figures.gemm_beside_gflop_per_s, 100 * figures.gemm_beside_share,
@@ -96,9 +96,9 @@ void PrintLine(const std::string& name, const ModelBenchFigures& figures, bool j
 
 absl::Status RunModelSuite(const conf::Job& job, const ModelBenchOptions& options, bool json) {
   if (!json) {
-    fmt::print("{:<28}{:>11}{:>9}{:>9}{:>14}{:>14}{:>13}{:>9}\n", "", "", "MFLOP a", "",
+    fmt::print("{:<28}{:>11}{:>9}{:>9}{:>15}{:>15}{:>13}{:>9}\n", "", "", "MFLOP a", "",
                "median large", "best large", "MiB, train", "10^6 pa-");
-    fmt::print("{:<28}{:>11}{:>9}{:>9}{:>14}{:>14}{:>13}{:>9}\n", "net", "samples/s", "sample",
+    fmt::print("{:<28}{:>11}{:>9}{:>9}{:>15}{:>15}{:>13}{:>9}\n", "net", "samples/s", "sample",
                "GFLOP/s", "product: share", "product: share", "and evaluate", "rameters");
   }
   for (const SuiteCase& one : kCases) {

@@ -159,8 +159,9 @@ void Multiply(const Product<typename S::Number>& p) {
   constexpr size_t kWidth = kMost * S::kLanes;
   constexpr size_t kRows = S::kAccumulators / kMost;
   size_t full = p.columns / kWidth * kWidth;
-  // Less than a vector is left: it needs a neighbour to overlap.
-  const bool lends = full > 0 && p.columns > full && p.columns - full < S::kLanes;
+  // A vector or less is left: in part it needs a neighbour to overlap, and alone its tiles would
+  // load as much as they compute. It shares the last panel.
+  const bool lends = full > 0 && p.columns > full && p.columns - full <= S::kLanes;
   if (lends) full -= kWidth;
   constexpr size_t kLine = kLineBytes / sizeof(typename S::Number);
   const size_t panels = full == 0 ? 1 : full / kWidth;

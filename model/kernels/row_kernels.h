@@ -113,11 +113,11 @@ void SoftmaxBackward(const typename S::Number* shares, size_t rows, size_t colum
 
 // Vectors a and b, whose elements l with bit kBit are exchanged for the other's with l ^ kBit: a
 // square of such pairs is transposed once all bits had their turn.
-template <int kBit, typename Vector, size_t... kElement>
-[[gnu::always_inline]] inline void Exchange(Vector& a, Vector& b,
-                                            std::index_sequence<kElement...>) {
+template <typename S, size_t kBit, size_t... kElement>
+[[gnu::always_inline]] inline void Exchange(typename S::Vector& a, typename S::Vector& b,
+                                            std::index_sequence<kElement...> /*elements*/) {
   constexpr size_t kCount = sizeof...(kElement);
-  const Vector first = __builtin_shufflevector(
+  const typename S::Vector first = __builtin_shufflevector(
       a, b, ((kElement & kBit) != 0 ? kCount + kElement - kBit : kElement)...);
   b = __builtin_shufflevector(a, b,
                               ((kElement & kBit) != 0 ? kCount + kElement : kElement + kBit)...);
@@ -130,7 +130,7 @@ template <typename S, size_t kBit = 1>
 #pragma GCC unroll 16
     for (size_t i = 0; i < S::kLanes; ++i) {
       if ((i & kBit) != 0) continue;
-      Exchange<kBit>(square[i], square[i + kBit], std::make_index_sequence<S::kLanes>());
+      Exchange<S, kBit>(square[i], square[i + kBit], std::make_index_sequence<S::kLanes>());
     }
     Transpose<S, kBit * 2>(square);
   }

@@ -52,7 +52,20 @@ TEST(ModelBenchTest, FiguresAgreeWithEachOther) {
   EXPECT_NEAR(figures->gflop_per_s, figures->samples_per_s * figures->step_mflop_per_sample * 1e-3,
               1e-6 * figures->gflop_per_s);
   EXPECT_EQ(figures->parameters, (*graph)->parameter_elements());
-  EXPECT_GT(figures->workspace_bytes, 0U);
+  EXPECT_GT(figures->forward_workspace_bytes, 0U);
+  EXPECT_GT(figures->workspace_bytes, figures->forward_workspace_bytes);
+  EXPECT_GT(figures->gemm_beside_gflop_per_s, 0);
+  EXPECT_LE(figures->gemm_beside_gflop_per_s, figures->gemm_peak_gflop_per_s);
+  ASSERT_EQ(figures->ops.size(), (*graph)->ops().size());
+  EXPECT_EQ(figures->ops[0].name, (*graph)->ops()[0]->name());
+  double ops_ms = 0;
+  for (const OpFigures& op : figures->ops) ops_ms += op.forward_ms + op.backward_ms;
+  EXPECT_GT(ops_ms, 0);
+  options.threads = 2;
+  const auto threaded = BenchModel(**graph, options);
+  ASSERT_TRUE(threaded.ok()) << threaded.status();
+  EXPECT_TRUE(threaded->ops.empty());
+  options.threads = 1;
   options.batch = 0;
   EXPECT_EQ(BenchModel(**graph, options).status().code(), absl::StatusCode::kInvalidArgument);
 }

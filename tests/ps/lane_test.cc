@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "lane_fixture.h"
+#include "net/bf16.h"
 
 namespace caravan::ps {
 namespace {
@@ -121,6 +122,42 @@ TEST(LaneTest, L2FallsOnTheTensorsThatHaveIt) {
   lanes.Pull(kKeys, &after);
   for (size_t i = 0; i < 20000; ++i) ASSERT_NEAR(after[i], before[i] * (1 - 2 * 0.01F), 1e-6) << i;
   for (size_t i = 20000; i < before.size(); ++i) ASSERT_EQ(after[i], before[i]) << i;
+}
+
+// Rounded values are pushed widened to one lane and as 16 bits to another: the state is the same.
+TEST(LaneTest, DenseValuesTravelIn16Bits) {
+  const TestFolder folders[2];
+  Lanes wide(folders[0], SmallSpec(), 1);
+  Lanes narrow(folders[1], SmallSpec(), 1);
+  net::Message push = wide.PushMessage(0, kKeys, Tag(0, 0, 0));
+  net::Header header = *net::ParseHeader(push);
+  std::vector<float> floats(push.frames[3].data<float>(),
+                            push.frames[3].data<float>() + push.frames[3].size() / sizeof(float));
+  std::vector<uint16_t> halves(floats.size());
+  net::RoundToBf16(floats, halves);
+  for (size_t i = 0; i < floats.size(); ++i) floats[i] = net::FromBf16(halves[i]);
+  push.frames[3] = net::Frame(floats.data(), floats.size() * sizeof(float));
+  ASSERT_EQ(ReplyOf(wide.lane(0).HandleNow(push)).push().outcome(), net::PushReply::APPLIED);
+  header.mutable_push()->set_dense_bf16(true);
+  push.frames[0] = std::move(net::MakeMessage(header).frames[0]);
+  push.frames[3] = net::Frame(halves.data(), halves.size() * sizeof(uint16_t));
+  ASSERT_EQ(ReplyOf(narrow.lane(0).HandleNow(push)).push().outcome(), net::PushReply::APPLIED);
+
+  std::vector<float> expected;
+  std::vector<float> found;
+  EXPECT_EQ(wide.Pull(kKeys, &expected), narrow.Pull(kKeys, &found));
+  EXPECT_EQ(found, expected);
+  net::Header pull = RunHeader();
+  pull.mutable_pull()->set_dense_bf16(true);
+  for (int i = 0; i < 3; ++i) pull.mutable_pull()->add_chunk_versions(0);
+  const net::Message answer = narrow.lane(0).HandleNow(net::MakeMessage(pull));
+  std::vector<float> storage;
+  const auto rounded = net::Bf16Frame(answer, 2, storage);
+  ASSERT_TRUE(rounded.ok()) << rounded.status();
+  ASSERT_EQ(rounded->size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    ASSERT_EQ((*rounded)[i], net::FromBf16(net::ToBf16(expected[i]))) << i;
+  }
 }
 
 TEST(LaneTest, ASignatureStandsForKeysThatWereSent) {
