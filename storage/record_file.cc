@@ -38,7 +38,7 @@ uint64_t HeaderSeed(const Header& header) {
 uint64_t Checksum(const Header& header, std::span<const Bytes> parts) {
   uint64_t seed = HeaderSeed(header);
   XXH3_state_t state;
-
+  XXH3_INITSTATE(&state);  // else what lay there passes for a seed that is set up
   XXH3_64bits_reset_withSeed(&state, seed);
   for (const Bytes part : parts) XXH3_64bits_update(&state, part.data(), part.size());
   return XXH3_64bits_digest(&state);
