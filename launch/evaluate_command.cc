@@ -5,11 +5,11 @@
 #include <fmt/format.h>
 
 #include "base/status_macros.h"
-#include "launch/checkpoint_source.h"
+#include "launch/checkpoint/checkpoint_source.h"
 #include "launch/commands.h"
 #include "launch/flags.h"
+#include "launch/report/score_table.h"
 #include "launch/run_directory.h"
-#include "launch/score_table.h"
 #include "worker/local_evaluation.h"
 
 namespace caravan::launch {

@@ -10,13 +10,13 @@
 #include "data/calendar.h"
 #include "data/inspect.h"
 #include "data/locality.h"
-#include "launch/checkpoint_text.h"
+#include "launch/checkpoint/checkpoint_text.h"
 #include "launch/commands.h"
-#include "launch/export_text.h"
+#include "launch/export/export_text.h"
+#include "launch/export/vocabulary.h"
 #include "launch/flags.h"
 #include "launch/run_directory.h"
 #include "launch/sample_table.h"
-#include "launch/vocabulary.h"
 #include "ps/checkpoint_summary.h"
 
 DEFINE_uint32(distinct_of, 0,

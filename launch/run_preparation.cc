@@ -15,7 +15,7 @@
 #include "data/block_plan.h"
 #include "data/import.h"
 #include "data/schema_file.h"
-#include "launch/human_text.h"
+#include "launch/report/human_text.h"
 #include "launch/version.h"
 #include "model/net.h"
 #include "net/manifest_file.h"

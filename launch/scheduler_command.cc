@@ -7,7 +7,7 @@
 #include "launch/commands.h"
 #include "launch/flags.h"
 #include "launch/kill_switch.h"
-#include "launch/metrics_writer.h"
+#include "launch/report/metrics_writer.h"
 #include "launch/run_directory.h"
 #include "launch/stop_signals.h"
 #include "scheduler/driver.h"

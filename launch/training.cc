@@ -11,7 +11,7 @@
 #include "base/status_macros.h"
 #include "launch/child_process.h"
 #include "launch/cluster.h"
-#include "launch/human_text.h"
+#include "launch/report/human_text.h"
 #include "launch/scheduler_client.h"
 #include "worker/turn_gate.h"
 

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "conf/run_spec.pb.h"
-#include "launch/progress_printer.h"
+#include "launch/report/progress_printer.h"
 #include "launch/run_directory.h"
 
 namespace caravan::launch {

@@ -1,4 +1,4 @@
-#include "launch/candidates.h"
+#include "launch/predict/candidates.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

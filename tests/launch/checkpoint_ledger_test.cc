@@ -1,4 +1,4 @@
-#include "launch/checkpoint_ledger.h"
+#include "launch/checkpoint/checkpoint_ledger.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // What compare says of models: means and spreads, gains, the paired bootstrap, yardsticks.
-#include "launch/comparison.h"
+#include "launch/compare/comparison.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/random.h"
-#include "launch/comparison_report.h"
-#include "launch/comparison_text.h"
+#include "launch/compare/comparison_report.h"
+#include "launch/compare/comparison_text.h"
 
 namespace caravan::launch {
 namespace {
@@ -98,6 +98,21 @@ TEST(ComparisonTest, JsonAndCsvHoldEveryCell) {
   EXPECT_GT(json["models"][1]["difference"]["low"], 0);
   const std::string csv = ComparisonCsv(comparison);
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * (1 + 4));
+}
+
+TEST(ComparisonTest, TheSearchIsShown) {
+  auto comparison = Compare(TwoByTwo(), "job", "test", {Model("m2m", 1.02, {1})}, 40);
+  EXPECT_THAT(ComparisonText(comparison), testing::Not(HasSubstr("searched")));
+  EXPECT_THAT(ComparisonHtml(comparison, ""), testing::Not(HasSubstr("<h2>Search")));
+  comparison.search = {
+      {.model = "m2m", .point = "experts=2", .nmae = 0.2, .smape = 0.3},
+      {.model = "m2m", .point = "experts=<4>", .nmae = 0.125, .smape = 0.25, .chosen = true}};
+  EXPECT_THAT(ComparisonText(comparison), HasSubstr("experts=<4>  <- chosen"));
+  EXPECT_THAT(ComparisonHtml(comparison, ""),
+              HasSubstr("<td>experts=&lt;4&gt;</td><td><b>0.1250</b></td>"));
+  const auto json = nlohmann::json::parse(ComparisonJson(comparison));
+  EXPECT_EQ(json["search"][0]["chosen"], false);
+  EXPECT_EQ(json["search"][1]["nmae"], 0.125);
 }
 
 TEST(ComparisonTest, PageSetsTheBestInBoldAndEscapes) {

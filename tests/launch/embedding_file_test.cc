@@ -1,4 +1,4 @@
-#include "launch/embedding_file.h"
+#include "launch/export/embedding_file.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-#include "launch/export_manifest.h"
+#include "launch/export/export_manifest.h"
 
 #include <gtest/gtest.h>
 

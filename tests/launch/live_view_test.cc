@@ -1,9 +1,9 @@
-#include "launch/live_view.h"
+#include "launch/report/live_view.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "launch/human_text.h"
+#include "launch/report/human_text.h"
 #include "tests/launch/small_status.h"
 
 namespace caravan::launch {

@@ -1,4 +1,4 @@
-#include "launch/metrics_writer.h"
+#include "launch/report/metrics_writer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -10,8 +10,8 @@
 #include <sstream>
 
 #include "base/file.h"
-#include "launch/event.pb.h"
-#include "launch/run_record.h"
+#include "launch/report/event.pb.h"
+#include "launch/report/run_record.h"
 #include "tests/launch/small_run.h"
 
 namespace caravan::launch {

@@ -1,9 +1,9 @@
-#include "launch/model_bench.h"
+#include "launch/bench/model_bench.h"
 
 #include <gtest/gtest.h>
 
 #include "conf/job.pb.h"
-#include "launch/synthetic_schema.h"
+#include "launch/bench/synthetic_schema.h"
 #include "model/net.h"
 
 namespace caravan::launch {

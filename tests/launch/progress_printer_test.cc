@@ -1,4 +1,4 @@
-#include "launch/progress_printer.h"
+#include "launch/report/progress_printer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

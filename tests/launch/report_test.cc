@@ -1,11 +1,11 @@
-#include "launch/report.h"
+#include "launch/report/report.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <limits>
 
-#include "launch/svg_chart.h"
+#include "launch/report/svg_chart.h"
 #include "tests/launch/small_run.h"
 
 namespace caravan::launch {

@@ -1,11 +1,11 @@
-#include "launch/score_table.h"
+#include "launch/report/score_table.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "launch/prediction_file.h"
+#include "launch/predict/prediction_file.h"
 
 namespace caravan::launch {
 namespace {

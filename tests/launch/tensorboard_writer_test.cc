@@ -1,4 +1,4 @@
-#include "launch/tensorboard_writer.h"
+#include "launch/report/tensorboard_writer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "base/file.h"
-#include "launch/crc32c.h"
-#include "launch/event.pb.h"
+#include "launch/export/crc32c.h"
+#include "launch/report/event.pb.h"
 
 namespace caravan::launch {
 namespace {

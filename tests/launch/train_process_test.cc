@@ -15,8 +15,8 @@
 
 #include "base/file.h"
 #include "launch/child_process.h"
+#include "launch/report/run_record.h"
 #include "launch/run_directory.h"
-#include "launch/run_record.h"
 #include "net/manifest_file.h"
 
 namespace caravan::launch {

@@ -1,4 +1,4 @@
-#include "launch/vocabulary.h"
+#include "launch/export/vocabulary.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/random.h"
 #include "base/status_macros.h"
-#include "launch/export_writer.h"
+#include "launch/export/export_writer.h"
 #include "model/executor.h"
 #include "model/net.h"
 #include "model/onnx_builder.h"

@@ -9,7 +9,7 @@
 #include "data/block_plan.h"
 #include "data/calendar.h"
 #include "data/sample_reader.h"
-#include "launch/prediction_file.h"
+#include "launch/predict/prediction_file.h"
 #include "launch/run_directory.h"
 #include "tests/onnx/sample_inputs.h"
 

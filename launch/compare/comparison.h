@@ -1,0 +1,81 @@
+// Models beside each other on one split: what `caravan compare` found, as plain data.
+#ifndef CARAVAN_LAUNCH_COMPARE_COMPARISON_H_
+#define CARAVAN_LAUNCH_COMPARE_COMPARISON_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conf/schema.pb.h"
+#include "launch/compare/entity_scores.h"
+
+namespace caravan::launch {
+
+// Over seeds: the mean and the sample deviation (0 of one seed).
+struct Spread {
+  double mean = 0;
+  double deviation = 0;
+};
+
+struct ComparedCell {
+  std::string task = {};
+  std::string scenario = {};  // id
+  uint64_t samples = 0;
+  std::optional<Spread> nmae;  // none where the labels' sum is 0
+  std::optional<Spread> smape;
+};
+
+struct ComparedModel {
+  std::string name = {};
+  bool trained = true;  // false: a yardstick
+  uint32_t seeds = 0;
+  Spread nmae;
+  Spread smape;
+  std::vector<ComparedCell> cells = {};  // [tasks, scenarios]
+  // Against the reference; none for the reference itself.
+  std::optional<PairedDifference> difference = {};
+  bool beats_yardsticks = true;  // its NMAE is below that of every yardstick
+};
+
+// One training of a search: the validation split decides, the test split is not looked at.
+struct SearchedPoint {
+  std::string model = {};
+  std::string point = {};  // "learning_rate=1e-3,view_width=64"
+  double nmae = 0;         // Overall, validation split
+  double smape = 0;
+  bool chosen = false;
+};
+
+struct Comparison {
+  std::string job = {};
+  std::string split = {};
+  std::vector<std::string> tasks = {};
+  std::vector<std::string> scenarios = {};
+  std::vector<std::string> scenario_names = {};
+  std::string reference = {};  // what the others are tested against: the first model trained
+  uint32_t entities = 0;
+  uint32_t draws = 0;
+  std::vector<ComparedModel> models = {};  // as given
+  std::vector<SearchedPoint> search = {};  // by model; empty: nothing was searched
+
+  // The trained model, other than the reference, with the lowest NMAE; null where there is none.
+  const ComparedModel* BestBaseline() const;
+  // Of the models that are trained, the lowest of a figure; used to set the best in bold.
+  double BestNmae() const;
+  double BestSmape() const;
+};
+
+struct ScoredModel {
+  std::string name = {};
+  bool trained = true;
+  std::vector<EntityScores> seeds = {};
+};
+
+// `scored`: at least one trained model. Cells, means, spreads and the paired bootstrap.
+Comparison Compare(const conf::Schema& schema, const std::string& job, const std::string& split,
+                   const std::vector<ScoredModel>& scored, uint32_t entities);
+
+}  // namespace caravan::launch
+
+#endif  // CARAVAN_LAUNCH_COMPARE_COMPARISON_H_

@@ -1,0 +1,183 @@
+#include "launch/compare/comparison_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+namespace caravan::launch {
+namespace {
+
+constexpr double kChanceMax = 0.05;
+
+using Json = nlohmann::ordered_json;
+
+size_t NameWidth(const Comparison& comparison) {
+  size_t width = std::string_view("model").size();
+  for (const ComparedModel& model : comparison.models) width = std::max(width, model.name.size());
+  return width;
+}
+
+std::string OverallText(const Comparison& comparison) {
+  const size_t width = NameWidth(comparison);
+  std::string text = fmt::format("{:<{}}  {:>17}  {:>17}  {:<30}  {}\n", "model", width, "NMAE",
+                                 "SMAPE", "NMAE against the best baseline",
+                                 fmt::format("NMAE less that of {}", comparison.reference));
+  text += std::string(text.size() - 1, '-') + "\n";
+  for (const ComparedModel& model : comparison.models) {
+    text +=
+        fmt::format("{:<{}}  {:>17}  {:>17}  {:<30}  {}{}\n", model.name, width,
+                    SpreadText(model.nmae, model.seeds > 1),
+                    SpreadText(model.smape, model.seeds > 1), GainText(comparison, model),
+                    DifferenceText(model), model.beats_yardsticks ? "" : "  BEHIND A YARDSTICK");
+  }
+  return text;
+}
+
+// One figure of all models by scenario, a block a task.
+std::string CellsText(const Comparison& comparison, std::string_view title,
+                      std::optional<Spread> ComparedCell::*figure) {
+  const size_t width = NameWidth(comparison) + 2;
+  std::string text = fmt::format("\n{:<{}}", title, width);
+  for (const std::string& name : comparison.scenario_names)
+    text += fmt::format("  {:>10.10}", name);
+  text += "\n";
+  const size_t scenarios = comparison.scenarios.size();
+  for (size_t task = 0; task < comparison.tasks.size(); ++task) {
+    text += fmt::format("{}\n", comparison.tasks[task]);
+    for (const ComparedModel& model : comparison.models) {
+      text += fmt::format("  {:<{}}", model.name, width - 2);
+      for (size_t s = 0; s < scenarios; ++s) {
+        const std::optional<Spread>& value = model.cells[task * scenarios + s].*figure;
+        text += fmt::format("  {:>10}", value.has_value() ? SpreadText(*value, false) : "-");
+      }
+      text += "\n";
+    }
+  }
+  return text;
+}
+
+Json OptionalJson(const std::optional<Spread>& spread, double Spread::*part) {
+  return spread.has_value() ? Json((*spread).*part) : Json(nullptr);
+}
+
+Json CellJson(const ComparedCell& cell) {
+  Json json;
+  json["task"] = cell.task;
+  json["scenario"] = cell.scenario;
+  json["nmae"] = OptionalJson(cell.nmae, &Spread::mean);
+  json["smape"] = OptionalJson(cell.smape, &Spread::mean);
+  json["nmae_spread"] = OptionalJson(cell.nmae, &Spread::deviation);
+  json["smape_spread"] = OptionalJson(cell.smape, &Spread::deviation);
+  json["samples"] = cell.samples;
+  return json;
+}
+
+std::string CsvNumber(const std::optional<Spread>& spread, double Spread::*part) {
+  return spread.has_value() ? fmt::format("{:.6f}", (*spread).*part) : "";
+}
+
+std::string SearchText(const Comparison& comparison) {
+  if (comparison.search.empty()) return "";
+  const size_t width = NameWidth(comparison);
+  std::string text =
+      fmt::format("\n{:<{}}  {:>8}  {:>8}  searched, by NMAE on the validation split\n", "model",
+                  width, "NMAE", "SMAPE");
+  for (const SearchedPoint& point : comparison.search) {
+    text += fmt::format("{:<{}}  {:>8.4f}  {:>8.4f}  {}{}\n", point.model, width, point.nmae,
+                        point.smape, point.point, point.chosen ? "  <- chosen" : "");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string SpreadText(const Spread& spread, bool with_deviation) {
+  return with_deviation ? fmt::format("{:.4f} ± {:.4f}", spread.mean, spread.deviation)
+                        : fmt::format("{:.4f}", spread.mean);
+}
+
+std::string GainText(const Comparison& comparison, const ComparedModel& model) {
+  const ComparedModel* best = comparison.BestBaseline();
+  if (best == nullptr || !model.trained || &model == best || best->nmae.mean <= 0) return "";
+  const double gain = 100 * (1 - model.nmae.mean / best->nmae.mean);
+  return fmt::format("{:.1f} % {} than {}", std::abs(gain), gain >= 0 ? "better" : "worse",
+                     best->name);
+}
+
+std::string DifferenceText(const ComparedModel& model) {
+  if (!model.difference.has_value()) return "";
+  const PairedDifference& difference = *model.difference;
+  return fmt::format("{:+.4f} [{:+.4f}, {:+.4f}], {}", difference.mean, difference.low,
+                     difference.high,
+                     difference.chance <= kChanceMax ? "differs" : "may be chance");
+}
+
+std::string ComparisonText(const Comparison& comparison) {
+  std::string text = OverallText(comparison);
+  text += fmt::format(
+      "\nOverall: plain mean over tasks x scenarios of the {} split, predictions not rounded; ±: "
+      "deviation over seeds.\nDifferences: paired bootstrap over {} entities, {} draws, 95 % "
+      "interval.\n",
+      comparison.split, comparison.entities, comparison.draws);
+  text += SearchText(comparison);
+  text += CellsText(comparison, "NMAE", &ComparedCell::nmae);
+  text += CellsText(comparison, "SMAPE", &ComparedCell::smape);
+  return text;
+}
+
+std::string ComparisonJson(const Comparison& comparison) {
+  Json json;
+  json["job"] = comparison.job;
+  json["split"] = comparison.split;
+  json["reference"] = comparison.reference;
+  json["entities"] = comparison.entities;
+  json["draws"] = comparison.draws;
+  json["models"] = Json::array();
+  for (const ComparedModel& model : comparison.models) {
+    Json& entry = json["models"].emplace_back();
+    entry["name"] = model.name;
+    entry["trained"] = model.trained;
+    entry["seeds"] = model.seeds;
+    entry["overall"] = {{"nmae", model.nmae.mean}, {"smape", model.smape.mean}};
+    entry["spread"] = {{"nmae", model.nmae.deviation}, {"smape", model.smape.deviation}};
+    entry["difference"] = nullptr;
+    if (model.difference.has_value()) {
+      entry["difference"] = {{"nmae", model.difference->mean},
+                             {"low", model.difference->low},
+                             {"high", model.difference->high},
+                             {"chance", model.difference->chance}};
+    }
+    entry["beats_yardsticks"] = model.beats_yardsticks;
+    entry["cells"] = Json::array();
+    for (const ComparedCell& cell : model.cells) entry["cells"].push_back(CellJson(cell));
+  }
+  json["search"] = Json::array();
+  for (const SearchedPoint& point : comparison.search) {
+    json["search"].push_back({{"model", point.model},
+                              {"point", point.point},
+                              {"nmae", point.nmae},
+                              {"smape", point.smape},
+                              {"chosen", point.chosen}});
+  }
+  return json.dump();
+}
+
+std::string ComparisonCsv(const Comparison& comparison) {
+  std::string text = "model,task,scenario,nmae,nmae_spread,smape,smape_spread,samples\n";
+  for (const ComparedModel& model : comparison.models) {
+    text += fmt::format("\"{}\",,,{:.6f},{:.6f},{:.6f},{:.6f},\n", model.name, model.nmae.mean,
+                        model.nmae.deviation, model.smape.mean, model.smape.deviation);
+    for (const ComparedCell& cell : model.cells) {
+      text +=
+          fmt::format("\"{}\",\"{}\",\"{}\",{},{},{},{},{}\n", model.name, cell.task, cell.scenario,
+                      CsvNumber(cell.nmae, &Spread::mean), CsvNumber(cell.nmae, &Spread::deviation),
+                      CsvNumber(cell.smape, &Spread::mean),
+                      CsvNumber(cell.smape, &Spread::deviation), cell.samples);
+    }
+  }
+  return text;
+}
+
+}  // namespace caravan::launch
