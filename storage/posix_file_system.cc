@@ -43,18 +43,16 @@ absl::Status PathError(const std::error_code& error, std::string_view what,
 
 // Copies past the caches: nobody reads a log soon, and what is applied next should stay in them.
 void CopyPastCaches(std::byte* to, Bytes from) {
-#ifdef __AVX2__
-  constexpr size_t kVector = 32;
+  constexpr size_t kVector = 16;
   const size_t head = std::min(-reinterpret_cast<uintptr_t>(to) % kVector, from.size());
   std::memcpy(to, from.data(), head);
   to += head;
   from = from.subspan(head);
   for (; from.size() >= kVector; to += kVector, from = from.subspan(kVector)) {
-    const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from.data()));
-    _mm256_stream_si256(reinterpret_cast<__m256i*>(to), bytes);
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from.data()));
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to), bytes);
   }
   _mm_sfence();
-#endif
   if (!from.empty()) std::memcpy(to, from.data(), from.size());
 }
 
