@@ -114,7 +114,7 @@ void Coordinator::Advance() {
 }
 
 void Coordinator::BeginTraining() {
-  routing_epoch_ = 1;
+  routing_epoch_ = options_.first_routing_epoch;
   epoch_begun_ = last_checkpoint_at_ = now_;
   Log(false, fmt::format("all {} servers are ready; epoch {} of {}, {} of {} blocks done",
                          membership_.Count(net::SERVER), epoch_, training_options_.epochs(),

@@ -47,6 +47,8 @@ struct CoordinatorOptions {
   std::vector<SplitBlocks> splits;  // "train", and "valid" and "test" where there are such
   QueueSnapshot start;              // of the checkpoint to go on from
   uint64_t first_checkpoint = 1;    // number of the next one to write
+  // Above every routing epoch that members of this run may have heard of.
+  uint32_t first_routing_epoch = 1;
 };
 
 class Coordinator {
@@ -81,7 +83,7 @@ class Coordinator {
   Phase phase() const { return phase_; }
   const conf::RunSpec& spec() const { return options_.spec; }
   uint32_t epoch() const { return epoch_; }
-  // 0 until all servers are in and ready, then 1.
+  // 0 until all servers are in and ready, then CoordinatorOptions::first_routing_epoch.
   uint32_t routing_epoch() const { return routing_epoch_; }
   const Membership& membership() const { return membership_; }
   ProgressMeter& meter() { return meter_; }

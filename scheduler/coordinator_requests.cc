@@ -67,8 +67,9 @@ void Coordinator::On(const Hello& hello) {
   }
   Member& member = *joined->member;
   if (joined->is_new && hello.role == net::SERVER) Admit(member, joined->is_takeover);
-  Welcome welcome{
-      .id = member.id, .with_routing = routing_epoch_ > 0, .keep_state = member.keep_state};
+  Welcome welcome{.id = member.id,
+                  .with_routing = routing_epoch_ > 0 || member.role == net::SERVER,
+                  .keep_state = member.keep_state};
   if (hello.role == net::SERVER) {
     const uint32_t lanes = options_.spec.job().cluster().lanes();
     for (uint32_t lane = 0; lane < lanes; ++lane) {

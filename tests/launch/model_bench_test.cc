@@ -5,6 +5,7 @@
 #include "conf/job.pb.h"
 #include "launch/bench/synthetic_schema.h"
 #include "model/net.h"
+#include "model/op.h"
 
 namespace caravan::launch {
 namespace {

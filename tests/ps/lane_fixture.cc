@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/random.h"
@@ -18,8 +19,10 @@ namespace caravan::ps {
 
 TestFolder::TestFolder() {
   const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-  path_ = fmt::format("{}/caravan_{}_{}_{}", ::testing::TempDir(), getpid(),
-                      test->test_suite_name(), test->name());
+  static int folders = 0;  // of this process: a test may have several
+  std::string name = fmt::format("{}_{}", test->test_suite_name(), test->name());
+  std::ranges::replace(name, '/', '_');  // of a parameter
+  path_ = fmt::format("{}/caravan_{}_{}_{}", ::testing::TempDir(), getpid(), ++folders, name);
   std::filesystem::remove_all(path_);
   std::filesystem::create_directories(path_);
 }

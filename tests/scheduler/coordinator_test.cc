@@ -38,6 +38,18 @@ TEST(CoordinatorTest, WorkersWaitUntilAllServersAreReady) {
   EXPECT_FALSE(run.Beat(kAnn).with_routing);
 }
 
+// Where an earlier scheduler's journal is lost, its members may still follow its routings.
+TEST(CoordinatorTest, RoutingsBeginAboveThoseOfAnEarlierScheduler) {
+  CoordinatorOptions options = SmallRun();
+  options.first_routing_epoch = 9;
+  ScriptedRun run(options);
+  // A server is told at once, so that its lanes refuse who follows an earlier one.
+  EXPECT_TRUE(run.Ask<Welcome>(ScriptedRun::ServerHello(kServer)).with_routing);
+  EXPECT_EQ(run.coordinator.routing_epoch(), 0);
+  run.Beat(kServer);
+  EXPECT_EQ(run.coordinator.routing_epoch(), 9);
+}
+
 TEST(CoordinatorTest, StrangersAreRefusedByName) {
   ScriptedRun run;
   const auto why = [&run](const Hello& hello) { return run.Ask<Refusal>(hello).message; };

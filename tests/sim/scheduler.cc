@@ -30,7 +30,8 @@ scheduler::CoordinatorOptions OptionsOf(const World& world, DiskOfProcess& disk)
       .model_fingerprint = 2,
       .splits = {{.split = "train", .samples = BlockSamples(*world.shape)}},
       .start = {},
-      .first_checkpoint = NextCheckpoint(disk)};
+      .first_checkpoint = NextCheckpoint(disk),
+      .first_routing_epoch = static_cast<uint32_t>(1 + world.loop->Now().count())};
   const std::map<uint64_t, conf::Manifest> manifests = ReadManifests(disk);
   if (manifests.empty()) return options;
   const conf::QueueState& queue = manifests.rbegin()->second.queue();
@@ -58,6 +59,8 @@ class SchedulerProcess final : public Scheduler {
       }
       const absl::Status set = coordinator_.SetState(state);
       CHECK(set.ok()) << set;
+    } else {
+      context_.routing.set_epoch(static_cast<uint32_t>(world.loop->Now().count()));
     }
     KeepJournal();
     context_.run_spec = world.spec->SerializeAsString();
