@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <cstddef>
 #include <cstdint>
 
 namespace caravan {
@@ -16,7 +17,7 @@ void AdviseHugePages(void* data, size_t bytes) {
   const uintptr_t first = (begin + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes;
   const uintptr_t end = (begin + bytes) / kHugePageBytes * kHugePageBytes;
   if (end <= first) return;
-  madvise(reinterpret_cast<void*>(first), end - first, MADV_HUGEPAGE);
+  madvise(static_cast<std::byte*>(data) + (first - begin), end - first, MADV_HUGEPAGE);
 }
 
 }  // namespace caravan

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
+
 namespace caravan::launch {
 namespace {
 
@@ -10,6 +12,11 @@ constexpr int kInputWasWrong = 2;
 
 bool IsEnding(std::string_view phase) {
   return phase == "stopping" || phase == "finished" || phase == "failed";
+}
+
+Verdict RestartKilled(const std::string& what, uint32_t deaths_at_once) {
+  return {Verdict::Kind::kRestart, what + "; started anew",
+          deaths_at_once < kDeathsAtOnceMax ? Millis{0} : kWaitForTheKilled};
 }
 
 }  // namespace
@@ -37,13 +44,13 @@ Verdict Supervisor::OnExit(RoleKind kind, uint32_t number, const ExitOfProcess& 
       if (exit.ok()) return {};
       // What it decided itself, it would decide again.
       if (exit.signal == 0) return {Verdict::Kind::kFail, what};
-      return RestartOrGiveUp(kind, number, what, now);
+      return RestartOrGiveUp(kind, number, what, exit, now);
     case RoleKind::kServer:
       if (IsEnding(phase)) return {};
       if (exit.ok())
         return {Verdict::Kind::kRestartLater, what + " before the run's end; started anew"};
       if (exit.code == kInputWasWrong) return {Verdict::Kind::kFail, what};
-      return RestartOrGiveUp(kind, number, what, now);
+      return RestartOrGiveUp(kind, number, what, exit, now);
     case RoleKind::kWorker:
       if (IsEnding(phase)) return {};
       return OnWorkerExit(number, what, exit, now);
@@ -56,8 +63,9 @@ Verdict Supervisor::OnWorkerExit(uint32_t number, const std::string& what,
   if (exit.ok())
     return {Verdict::Kind::kRestartLater, what + " before the run's end; started anew"};
   if (exit.code == kInputWasWrong) return {Verdict::Kind::kFail, what};
-  const bool died_at_once = now - lives_[{RoleKind::kWorker, number}].started < kDiedAtOnce;
-  if (!died_at_once || TakeRestart(now)) return {Verdict::Kind::kRestart, what + "; started anew"};
+  const uint32_t deaths = CountDeathAtOnce(RoleKind::kWorker, number, now);
+  if (exit.signal == SIGKILL) return RestartKilled(what, deaths);
+  if (deaths == 0 || TakeRestart(now)) return {Verdict::Kind::kRestart, what + "; started anew"};
   return {Verdict::Kind::kFail,
           fmt::format("{}; workers were started anew {} times in {} s, which does not help", what,
                       restarts_max_, kRestartWindow.count() / 1000)};
@@ -67,18 +75,24 @@ void Supervisor::OnStart(RoleKind kind, uint32_t number, Millis now) {
   lives_[{kind, number}].started = now;
 }
 
-Verdict Supervisor::RestartOrGiveUp(RoleKind kind, uint32_t number, const std::string& what,
-                                    Millis now) {
+uint32_t Supervisor::CountDeathAtOnce(RoleKind kind, uint32_t number, Millis now) {
   Life& life = lives_[{kind, number}];
   life.deaths_at_once = now - life.started < kDiedAtOnce ? life.deaths_at_once + 1 : 0;
-  if (life.deaths_at_once >= kDeathsAtOnceMax) {
+  return life.deaths_at_once;
+}
+
+Verdict Supervisor::RestartOrGiveUp(RoleKind kind, uint32_t number, const std::string& what,
+                                    const ExitOfProcess& exit, Millis now) {
+  const uint32_t deaths = CountDeathAtOnce(kind, number, now);
+  if (exit.signal == SIGKILL) return RestartKilled(what, deaths);
+  if (deaths >= kDeathsAtOnceMax) {
     return {
         Verdict::Kind::kFail,
         fmt::format("{}; it died {} times in a row within {} s of its start; once that is mended "
                     "go on from the last checkpoint by `caravan train --resume`",
-                    what, life.deaths_at_once, kDiedAtOnce.count() / 1000)};
+                    what, deaths, kDiedAtOnce.count() / 1000)};
   }
-  const Millis delay = life.deaths_at_once < 2 ? Millis{0} : Millis{125 << life.deaths_at_once};
+  const Millis delay = deaths < 2 ? Millis{0} : Millis{125 << deaths};
   return {Verdict::Kind::kRestart, what + "; started anew", delay};
 }
 

@@ -36,9 +36,12 @@ inline constexpr Millis kLeaveGrace{30000};
 // fault that restarts do not heal.
 inline constexpr Millis kRestartWindow{60000};
 // Who dies so soon after its start has died at once. A server or scheduler that does so many times
-// in a row is not started again; each time it is waited twice as long.
+// in a row is not started again; each time it is waited twice as long. Unless it was killed
+// (SIGKILL): nobody does that to himself, so that his next start may go well. He is given up never,
+// and after so many deaths waited for a little, should the system lack the memory for him.
 inline constexpr Millis kDiedAtOnce{10000};
 inline constexpr uint32_t kDeathsAtOnceMax = 8;
+inline constexpr Millis kWaitForTheKilled{2000};
 
 // Owned and called by one thread.
 class Supervisor {
@@ -60,7 +63,10 @@ class Supervisor {
   };
   Verdict OnWorkerExit(uint32_t number, const std::string& what, const ExitOfProcess& exit,
                        Millis now);
-  Verdict RestartOrGiveUp(RoleKind kind, uint32_t number, const std::string& what, Millis now);
+  Verdict RestartOrGiveUp(RoleKind kind, uint32_t number, const std::string& what,
+                          const ExitOfProcess& exit, Millis now);
+  // In a row, this one included.
+  uint32_t CountDeathAtOnce(RoleKind kind, uint32_t number, Millis now);
   // True when one restart more is within bounds; counts it.
   bool TakeRestart(Millis now);
 

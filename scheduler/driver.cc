@@ -6,8 +6,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "base/status_macros.h"
 #include "conf/fingerprint.h"
 #include "fmt/format.h"
@@ -59,7 +57,7 @@ class Driver {
                                    .splits = options_.blocks(plan),
                                    .start = from.queue,
                                    .first_checkpoint = from.next_checkpoint,
-                                   .first_routing_epoch = FirstRoutingEpoch()};
+                                   .first_routing_epoch = from.first_routing_epoch};
     *coordinator.spec.mutable_block_plan() = plan;
     const auto is_training = [](const SplitBlocks& blocks) {
       return blocks.split == "train" && blocks.TotalSamples() > 0;
@@ -71,9 +69,7 @@ class Driver {
     last_tick_ = last_progress_ = clock_.Now();
     context_of_answers_.run_spec = coordinator.spec.SerializeAsString();
     // While servers are missing; they serve no one who follows an earlier scheduler's routing.
-    if (!before.has_value()) {
-      context_of_answers_.routing.set_epoch(coordinator.first_routing_epoch - 1);
-    }
+    context_of_answers_.routing.set_epoch(from.first_routing_epoch - 1);
     context_of_answers_.lanes_total =
         given.job().cluster().servers() * given.job().cluster().lanes();
     coordinator_ = std::make_unique<Coordinator>(coordinator, last_tick_);
@@ -124,13 +120,6 @@ class Driver {
     }
     if (bytes_cut > 0) LOG(WARNING) << path << ": a torn end of " << bytes_cut << " bytes is cut";
     return *std::move(state);
-  }
-
-  // Workers and servers of an earlier scheduler may still follow its routings, whose number is not
-  // known where its journal is lost. There were fewer than seconds have passed since 1970.
-  uint32_t FirstRoutingEpoch() const {
-    if (!options_.resume && !options_.restart) return 1;
-    return static_cast<uint32_t>(absl::ToUnixSeconds(absl::Now()));
   }
 
   void KeepJournal() {

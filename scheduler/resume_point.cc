@@ -4,6 +4,8 @@
 #include <charconv>
 #include <filesystem>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "base/status_macros.h"
 #include "conf/fingerprint.h"
 #include "fmt/format.h"
@@ -58,6 +60,9 @@ absl::StatusOr<ResumePoint> FindResumePoint(const conf::RunSpec& spec,
   ResumePoint point;
   point.block_plan = spec.block_plan();
   point.next_checkpoint = NextCheckpoint(checkpoints_directory);
+  if (resume) {
+    point.first_routing_epoch = static_cast<uint32_t>(absl::ToUnixSeconds(absl::Now()));
+  }
   const absl::StatusOr<std::string> latest = net::LatestCheckpoint(checkpoints_directory);
   if (absl::IsNotFound(latest.status())) {
     if (resume) {

@@ -16,6 +16,9 @@ struct ResumePoint {
   QueueSnapshot queue;
   conf::BlockPlan block_plan;
   uint64_t next_checkpoint = 1;  // above every number that was ever begun
+  // Above those of an earlier scheduler of the run, whose members may still follow its routings. It
+  // had fewer than seconds have passed since 1970.
+  uint32_t first_routing_epoch = 1;
 };
 
 // One above every number that names a folder there, complete or not.

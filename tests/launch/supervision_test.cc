@@ -12,6 +12,7 @@ using Kind = Verdict::Kind;
 
 constexpr ExitOfProcess kDone{};
 constexpr ExitOfProcess kKilled{.signal = SIGKILL};
+constexpr ExitOfProcess kCrashed{.signal = SIGSEGV};
 constexpr ExitOfProcess kFailed{.code = 1};
 constexpr ExitOfProcess kWrongInput{.code = 2};
 
@@ -28,7 +29,7 @@ TEST(SupervisionTest, AKilledWorkerIsStartedAnew) {
 TEST(SupervisionTest, RestartsAreBoundedInTime) {
   Supervisor supervisor(2);
   const auto exit = [&](Millis now) {
-    return supervisor.OnExit(RoleKind::kWorker, 1, kKilled, "training", "", now);
+    return supervisor.OnExit(RoleKind::kWorker, 1, kCrashed, "training", "", now);
   };
   for (int i = 0; i < 8; ++i) EXPECT_EQ(exit(Millis{i}).kind, Kind::kRestart);
   EXPECT_EQ(exit(Millis{9}).kind, Kind::kFail);
@@ -74,7 +75,7 @@ TEST(SupervisionTest, AServerThatAlwaysDiesAtOnceIsGivenUp) {
   for (uint32_t death = 1; death < kDeathsAtOnceMax; ++death) {
     supervisor.OnStart(RoleKind::kServer, 2, now);
     now += Millis{1000};
-    const Verdict verdict = supervisor.OnExit(RoleKind::kServer, 2, kKilled, "training", "", now);
+    const Verdict verdict = supervisor.OnExit(RoleKind::kServer, 2, kCrashed, "training", "", now);
     EXPECT_EQ(verdict.kind, Kind::kRestart);
     EXPECT_GE(verdict.delay, delay);
     delay = verdict.delay;
@@ -82,13 +83,26 @@ TEST(SupervisionTest, AServerThatAlwaysDiesAtOnceIsGivenUp) {
   }
   EXPECT_GE(delay, Millis{1000});
   supervisor.OnStart(RoleKind::kServer, 2, now);
-  const Verdict last = supervisor.OnExit(RoleKind::kServer, 2, kKilled, "training", "full", now);
+  const Verdict last = supervisor.OnExit(RoleKind::kServer, 2, kCrashed, "training", "full", now);
   EXPECT_EQ(last.kind, Kind::kFail);
   EXPECT_THAT(last.text, HasSubstr("died 8 times in a row"));
   EXPECT_THAT(last.text, HasSubstr("--resume"));
   // Another one that dies for the first time is no worse for it.
-  EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 3, kKilled, "training", "", now).kind,
+  EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 3, kCrashed, "training", "", now).kind,
             Kind::kRestart);
+}
+
+TEST(SupervisionTest, WhoIsKilledIsNeverGivenUp) {
+  Supervisor supervisor(2);
+  for (const RoleKind kind : {RoleKind::kServer, RoleKind::kScheduler, RoleKind::kWorker}) {
+    Millis now{0};
+    for (uint32_t death = 1; death < 100; ++death) {
+      supervisor.OnStart(kind, 0, now += Millis{500});
+      const Verdict verdict = supervisor.OnExit(kind, 0, kKilled, "training", "", now);
+      EXPECT_EQ(verdict.kind, Kind::kRestart);
+      EXPECT_EQ(verdict.delay, death < kDeathsAtOnceMax ? Millis{0} : kWaitForTheKilled);
+    }
+  }
 }
 
 TEST(SupervisionTest, AServerThatLivedForAWhileBeginsAnew) {
@@ -97,7 +111,7 @@ TEST(SupervisionTest, AServerThatLivedForAWhileBeginsAnew) {
   for (int death = 0; death < 100; ++death) {
     supervisor.OnStart(RoleKind::kServer, 2, now);
     now += death % 4 == 0 ? kDiedAtOnce : Millis{1};
-    EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kKilled, "training", "", now).kind,
+    EXPECT_EQ(supervisor.OnExit(RoleKind::kServer, 2, kCrashed, "training", "", now).kind,
               Kind::kRestart);
   }
 }
