@@ -58,6 +58,7 @@ absl::StatusOr<std::vector<Variant>> NetVariants() {
 absl::StatusOr<std::vector<Variant>> SweepVariants() {
   CARAVAN_ASSIGN_OR_RETURN(const std::vector<std::string> overrides, FieldOverrides(FLAGS_sweep));
   std::vector<Variant> variants;
+  variants.reserve(overrides.size());
   for (const std::string& override : overrides) {
     variants.push_back({.name = override, .overrides = {override}});
   }

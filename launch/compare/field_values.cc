@@ -31,8 +31,9 @@ absl::StatusOr<std::vector<std::string>> FieldOverrides(std::string_view text) {
         fmt::format("\"{}\"; FIELD:VALUE,VALUE,... is wanted, as meta.layers:1,2,3", text));
   }
   const std::string field = WholePath(std::string(text.substr(0, colon)));
-  std::vector<std::string> overrides;
   const std::vector<std::string> values = absl::StrSplit(std::string(text.substr(colon + 1)), ',');
+  std::vector<std::string> overrides;
+  overrides.reserve(values.size());
   for (const std::string& value : values) overrides.push_back(fmt::format("{}={}", field, value));
   return overrides;
 }
