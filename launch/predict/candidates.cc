@@ -107,13 +107,14 @@ void Candidates::Add(std::string entity, uint32_t scenario, int32_t anchor_day,
 
 std::vector<Candidate> Candidates::Best(size_t top) const {
   std::vector<Candidate> chosen;
-  for (const auto& [name, candidate] : latest_) {
+  for (const auto& entry : latest_) {
+    const Candidate& candidate = entry.second;
     const auto holds = [&candidate](const Condition& condition) {
       return condition.Holds(candidate.predictions[condition.task]);
     };
     if (!std::ranges::all_of(conditions_, holds)) continue;
     chosen.push_back(candidate);
-    chosen.back().entity = name.first;
+    chosen.back().entity = entry.first.first;
   }
   const Condition& first = conditions_.front();
   const auto rank = [&first](const Candidate& candidate) {
