@@ -1,9 +1,9 @@
 #include "launch/bench/synthetic_schema.h"
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "data/dense_features.h"
 #include "fmt/format.h"
 
 namespace caravan::launch {
@@ -47,22 +47,20 @@ conf::Schema SyntheticSchema(const conf::Data& data) {
   add(data.behaviour_columns(), "behaviour", conf::BEHAVIOUR, data.buckets());
   add(data.performance_columns(), "performance", conf::PERFORMANCE, data.buckets());
 
+  const std::vector<uint32_t> windows = data::DenseWindows(data);
   for (const conf::Task& task : data.tasks()) {
     conf::TaskSchema& added = *schema.add_tasks();
     added.set_name(task.name());
     added.set_training_mean(task.loss() == conf::CROSS_ENTROPY ? 0.5 : 1);
+    const bool is_rate = task.aggregate() == conf::SUM && task.loss() == conf::POISSON;
+    if (is_rate && !windows.empty()) added.set_exposure_days(windows.back());
   }
-  if (data.dense_features()) {
-    std::vector<uint32_t> windows(data.dense_windows().begin(), data.dense_windows().end());
-    if (windows.empty()) windows = {7, 28};
-    for (const conf::Field& field : schema.fields()) {
-      if (field.group() != conf::BEHAVIOUR && field.group() != conf::PERFORMANCE) continue;
-      for (const uint32_t window : windows) {
-        schema.add_dense_names(
-            fmt::format("{}.total_{}", field.name(), std::min(window, data.history_days())));
-        schema.add_dense_means(0);
-        schema.add_dense_deviations(1);
-      }
+  for (const conf::Field& field : schema.fields()) {
+    if (field.group() != conf::BEHAVIOUR && field.group() != conf::PERFORMANCE) continue;
+    for (const uint32_t window : windows) {
+      schema.add_dense_names(data::DenseName({.field = field.name(), .days = window}));
+      schema.add_dense_means(0);
+      schema.add_dense_deviations(1);
     }
   }
   return schema;

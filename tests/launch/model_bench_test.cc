@@ -34,10 +34,11 @@ TEST(SyntheticSchemaTest, HasTheFieldsThatAnImportWouldGive) {
   EXPECT_EQ(schema.fields(5).name(), "performance.clicks");
   EXPECT_EQ(schema.fields(5).values(), 34U);
   EXPECT_EQ(schema.fields(6).first_key(), 34U) << "keys of a group follow each other";
-  // 3 series, 7 and 28 days, both cut to the history.
-  EXPECT_EQ(schema.dense_names_size(), 6);
-  EXPECT_EQ(schema.dense_names(1), "behaviour.logins.total_5");
-  EXPECT_EQ(schema.tasks_size(), 2);
+  // 3 series; 7 and 28 days are cut to the history, and one window then.
+  EXPECT_EQ(schema.dense_names_size(), 3);
+  EXPECT_EQ(schema.dense_names(0), "behaviour.logins.total_5");
+  ASSERT_EQ(schema.tasks_size(), 2);
+  EXPECT_EQ(schema.tasks(0).exposure_days(), 5U);
 }
 
 TEST(ModelBenchTest, FiguresAgreeWithEachOther) {
