@@ -38,6 +38,17 @@ std::string CheckpointDirectory(const std::string& checkpoints_directory, uint64
   return fmt::format("{}/{:06}", checkpoints_directory, checkpoint);
 }
 
+void AddLane(const std::string& lane_directory, const SaveCheckpointReply& saved,
+             conf::Manifest& manifest) {
+  manifest.add_lane_directories(lane_directory);
+  for (const CheckpointFile& file : saved.files()) {
+    conf::ManifestFile& entry = *manifest.add_files();
+    entry.set_path(file.path());
+    entry.set_bytes(file.bytes());
+    entry.set_checksum(file.checksum());
+  }
+}
+
 absl::Status WriteManifest(const std::string& directory, conf::Manifest manifest) {
   manifest.set_version(kManifestVersion);
   std::string text;

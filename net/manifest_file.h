@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "conf/manifest.pb.h"
+#include "net/wire.pb.h"
 
 namespace caravan::net {
 
@@ -20,6 +21,10 @@ inline constexpr uint32_t kManifestVersion = 1;
 
 // ".../checkpoints" and 7 give ".../checkpoints/000007".
 std::string CheckpointDirectory(const std::string& checkpoints_directory, uint64_t checkpoint);
+
+// A lane's part, below `lane_directory`, that is written: its files, as the lane answered.
+void AddLane(const std::string& lane_directory, const SaveCheckpointReply& saved,
+             conf::Manifest& manifest);
 
 // Sets `version` and writes `directory`/MANIFEST; from then on the checkpoint exists.
 absl::Status WriteManifest(const std::string& directory, conf::Manifest manifest);

@@ -37,13 +37,7 @@ absl::Status WriteLane(const conf::RunSpec& spec, const ReshardOrder& order,
   CARAVAN_ASSIGN_OR_RETURN(const net::Reply reply,
                            net::ParseReply(lane->HandleNow(net::MakeMessage(header))));
   if (reply.code() != net::OK) return absl::InternalError(reply.message());
-  to.add_lane_directories(LaneDirectory(lane_id));
-  for (const net::CheckpointFile& file : reply.save_checkpoint().files()) {
-    conf::ManifestFile& entry = *to.add_files();
-    entry.set_path(file.path());
-    entry.set_bytes(file.bytes());
-    entry.set_checksum(file.checksum());
-  }
+  net::AddLane(LaneDirectory(lane_id), reply.save_checkpoint(), to);
   return absl::OkStatus();
 }
 

@@ -184,13 +184,7 @@ absl::Status LaneRequests::CloseCheckpoint() {
       first_error.Update(answer.status());
       continue;
     }
-    manifest.add_lane_directories(fmt::format("lane-{:03}", lane));
-    for (const net::CheckpointFile& file : answer->reply.save_checkpoint().files()) {
-      conf::ManifestFile& out = *manifest.add_files();
-      out.set_path(file.path());
-      out.set_bytes(file.bytes());
-      out.set_checksum(file.checksum());
-    }
+    net::AddLane(fmt::format("lane-{:03}", lane), answer->reply.save_checkpoint(), manifest);
   }
   CARAVAN_RETURN_IF_ERROR(first_error);
   Pass(options_.kill_points, KillPoint::kBeforeManifestRename);

@@ -29,18 +29,20 @@ class PlainPrinter final : public ProgressPrinter {
   PlainPrinter(const Clock& clock, std::FILE* out) : clock_(clock), out_(out) {}
 
   void Update(const scheduler::Status& status) override {
-    const Marks marks{status.phase(),
-                      status.epoch(),
-                      status.last_evaluation().split(),
-                      status.last_evaluation().epoch(),
-                      status.last_checkpoint().number(),
-                      !WaitLines(status).empty()};
+    const Marks marks{status.phase(), status.epoch(), status.last_evaluation().split(),
+                      status.last_evaluation().epoch(), status.last_checkpoint().number()};
+    const std::vector<std::string> waits = WaitLines(status);
     const Millis now = clock_.Now();
-    if (marks == marks_ && printed_.has_value() && now - *printed_ < kPlainEvery) return;
+    const bool is_time = !printed_.has_value() || now - *printed_ >= kPlainEvery;
+    // Waits come and go where workers outnumber processors.
+    const bool is_first_wait =
+        !waits.empty() && (!wait_printed_.has_value() || now - *wait_printed_ >= kPlainEvery);
+    if (marks == marks_ && !is_time && !is_first_wait) return;
     marks_ = marks;
     printed_ = now;
+    if (!waits.empty()) wait_printed_ = now;
     Say(ProgressLine(status));
-    for (const std::string& line : WaitLines(status)) Say("  " + line);
+    for (const std::string& line : waits) Say("  " + line);
   }
 
   void Say(const std::string& line) override {
@@ -56,12 +58,13 @@ class PlainPrinter final : public ProgressPrinter {
 
  private:
   // What makes a line worth printing at once.
-  using Marks = std::tuple<std::string, uint32_t, std::string, uint32_t, double, bool>;
+  using Marks = std::tuple<std::string, uint32_t, std::string, uint32_t, double>;
 
   const Clock& clock_;
   std::FILE* out_;
   Marks marks_;
   std::optional<Millis> printed_;
+  std::optional<Millis> wait_printed_;
 };
 
 class LivePrinter final : public ProgressPrinter {

@@ -29,8 +29,9 @@ class ProgressPrinter {
 // To stdout: live when it is a terminal.
 std::unique_ptr<ProgressPrinter> MakeProgressPrinter(std::string job_name, const Clock& clock);
 
-// Plain lines to `out`: at the first state, at a new phase, epoch, evaluation or checkpoint, when
-// somebody begins or ceases to wait for long, and every 15 s. `clock` and `out` outlive it.
+// Plain lines to `out`: at the first state, at a new phase, epoch, evaluation or checkpoint, every
+// 15 s, and when somebody waits for long and that was not told for 15 s. `clock` and `out` outlive
+// it.
 std::unique_ptr<ProgressPrinter> MakePlainPrinter(const Clock& clock, std::FILE* out);
 // Redraws on `out`, a terminal of `columns()` columns.
 std::unique_ptr<ProgressPrinter> MakeLivePrinter(std::string job_name, std::FILE* out,

@@ -54,7 +54,11 @@ TEST_F(ProgressPrinterTest, PlainLinesComeNowAndThenAndOnChange) {
   EXPECT_THAT(waiting, HasSubstr("worker 3: pull from lane 2 for 6.1 s\n"));
   status.mutable_members(0)->clear_waiting_for();
   printer->Update(status);
-  EXPECT_THAT(Written(), Not(HasSubstr("waiting")));
+  clock.Advance(Millis{1000});
+  status.mutable_members(0)->set_waiting_for("pull from lane 2 for 5.1 s");
+  printer->Update(status);
+  EXPECT_EQ(Written(), "") << "who waits was told a second ago";
+  status.mutable_members(0)->clear_waiting_for();
   printer->Say("hello");
   printer->Note("passing", false);
   printer->Note("staying", true);
