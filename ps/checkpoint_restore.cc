@@ -20,41 +20,42 @@ constexpr uint64_t kReadCacheBytes = 8 << 20;
 
 }  // namespace
 
-// One record, of a shard of this lane: of a checkpoint, or of the lane's own images (`to_hot`).
-absl::Status Lane::RestoreRecord(std::string_view bytes, std::string_view value, bool to_hot) {
+// Of a record of a shard of this lane.
+absl::StatusOr<storage::RecordKey> Lane::CheckKey(std::string_view bytes) const {
   const std::optional<storage::RecordKey> key = storage::DecodeKey(bytes);
   if (!key.has_value() || Index(key->shard) >= shards_ || !is_own_[Index(key->shard)]) {
     return absl::DataLossError(fmt::format("a key of {} bytes is no record's", bytes.size()));
   }
-  switch (key->kind) {
-    case storage::RecordKind::kShard: {
-      CARAVAN_ASSIGN_OR_RETURN(const uint64_t rows, ParseShardRecord(value));
-      if (to_hot) rows_->CountRows(key->shard, rows);
-      return absl::OkStatus();
-    }
-    case storage::RecordKind::kRow:
-      if (Index(key->table) >= static_cast<uint32_t>(spec_.model().tables_size())) {
-        return absl::DataLossError(fmt::format("a row of table {}", Index(key->table)));
-      }
-      if (to_hot) return rows_->RestoreHotRow(key->table, key->key, value);
-      return rows_->RestoreRow(key->shard, key->table, bytes, value);
-    case storage::RecordKind::kChunk:
-      return dense_.Load(ChunkId{key->number}, value);
-    case storage::RecordKind::kMarks:
-      return marks_.LoadMarks(key->shard, value);
-    case storage::RecordKind::kLedger:
-      return marks_.LoadLedger(key->shard, key->number, value);
+  if (key->kind == storage::RecordKind::kRow &&
+      Index(key->table) >= static_cast<uint32_t>(spec_.model().tables_size())) {
+    return absl::DataLossError(fmt::format("a row of table {}", Index(key->table)));
   }
-  return absl::DataLossError("a record of an unknown kind");
+  return *key;
+}
+
+// A record that is neither a row nor a shard's count of them.
+absl::Status Lane::RestoreState(const storage::RecordKey& key, std::string_view value) {
+  switch (key.kind) {
+    case storage::RecordKind::kChunk:
+      return dense_.Load(ChunkId{key.number}, value);
+    case storage::RecordKind::kMarks:
+      return marks_.LoadMarks(key.shard, value);
+    case storage::RecordKind::kLedger:
+      return marks_.LoadLedger(key.shard, key.number, value);
+    default:
+      return absl::DataLossError("a record of an unknown kind");
+  }
 }
 
 absl::Status Lane::RestoreShard(storage::RecordStore& from, ShardId shard) {
   std::optional<uint64_t> expected_rows;
   const auto restore = [&](std::string_view bytes, std::string_view value) -> absl::Status {
-    CARAVAN_RETURN_IF_ERROR(RestoreRecord(bytes, value, /*to_hot=*/false));
-    if (storage::DecodeKey(bytes)->kind == storage::RecordKind::kShard) {
-      CARAVAN_ASSIGN_OR_RETURN(expected_rows, ParseShardRecord(value));
+    CARAVAN_ASSIGN_OR_RETURN(const storage::RecordKey key, CheckKey(bytes));
+    if (key.kind == storage::RecordKind::kRow) {
+      return rows_->RestoreRow(key.shard, key.table, bytes, value);
     }
+    if (key.kind != storage::RecordKind::kShard) return RestoreState(key, value);
+    CARAVAN_ASSIGN_OR_RETURN(expected_rows, ParseShardRecord(value));
     return absl::OkStatus();
   };
   absl::Status status =

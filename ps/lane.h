@@ -31,6 +31,7 @@
 #include "ps/push_record.h"
 #include "storage/file_system.h"
 #include "storage/push_log.h"
+#include "storage/record_key.h"
 #include "storage/record_store.h"
 #include "storage/row_store.h"
 
@@ -162,7 +163,8 @@ class Lane {
   // checkpoint_restore.cc
   absl::Status RestoreFrom(const std::string& directory, const conf::Manifest& manifest);
   absl::Status RestoreShard(storage::RecordStore& from, ShardId shard);
-  absl::Status RestoreRecord(std::string_view key, std::string_view value, bool to_hot);
+  absl::StatusOr<storage::RecordKey> CheckKey(std::string_view bytes) const;
+  absl::Status RestoreState(const storage::RecordKey& key, std::string_view value);
 
   // lane_recovery.cc
   absl::Status Lock();
@@ -173,8 +175,7 @@ class Lane {
   absl::Status CheckState(const LaneState& state, bool power_was_lost) const;
   absl::Status RecoverFrom(const LaneState& state, bool power_was_lost);
   absl::Status LoadImages(const LaneState& state);
-  using Record = std::pair<std::string_view, std::string_view>;
-  absl::Status LoadRows(std::span<const Record> rows);
+  absl::Status LoadEntries(std::span<const storage::ImageEntry> entries, bool is_last);
   absl::Status Replay(const storage::FileRecord& record);
   void OpenImaging(LaneState state);
 

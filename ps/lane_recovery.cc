@@ -7,6 +7,7 @@
 #include <glog/logging.h>
 
 #include "base/status_macros.h"
+#include "ps/checkpoint_layout.h"
 #include "ps/lane.h"
 #include "storage/image.h"
 #include "storage/record_file.h"
@@ -16,7 +17,6 @@ namespace caravan::ps {
 namespace {
 
 constexpr uint64_t kLogSegments = 4;  // in the log's budget
-constexpr size_t kRowsAtOnce = 1024;  // of an image, looked up in the cold store
 
 std::string Below(const std::string& directory, std::string_view name) {
   return fmt::format("{}/{}", directory, name);
@@ -166,54 +166,41 @@ absl::StatusOr<std::unique_ptr<Lane>> Lane::Recover(const conf::RunSpec& spec,
   return lane;
 }
 
-// A row that left for the cold store after it was saved to an image of the set is newer there.
-absl::Status Lane::LoadRows(std::span<const Record> rows) {
-  std::vector<std::string_view> keys;
-  for (const Record& row : rows) keys.push_back(row.first);
-  std::vector<bool> is_cold(rows.size());
-  CARAVAN_RETURN_IF_ERROR(
-      rows_->records().MultiGet(keys, [&](size_t i, std::string_view value) -> absl::Status {
-        is_cold[i] = storage::RecordLsn(value) > storage::RecordLsn(rows[i].second);
-        return absl::OkStatus();
-      }));
-  for (size_t i = 0; i < rows.size(); ++i) {
-    if (is_cold[i]) continue;
-    CARAVAN_RETURN_IF_ERROR(RestoreRecord(rows[i].first, rows[i].second, /*to_hot=*/true));
+// Of the rows those of the newest image that has them; of the rest what the last image has, which
+// holds it whole.
+absl::Status Lane::LoadEntries(std::span<const storage::ImageEntry> entries, bool is_last) {
+  std::vector<std::vector<std::pair<uint64_t, std::string_view>>> rows(
+      static_cast<size_t>(spec_.model().tables_size()));
+  for (const auto& [bytes, value] : entries) {
+    CARAVAN_ASSIGN_OR_RETURN(const storage::RecordKey key, CheckKey(bytes));
+    if (key.kind == storage::RecordKind::kRow) {
+      rows[Index(key.table)].emplace_back(key.key, value);
+    } else if (is_last && key.kind == storage::RecordKind::kShard) {
+      CARAVAN_ASSIGN_OR_RETURN(const uint64_t shard_rows, ParseShardRecord(value));
+      rows_->CountRows(key.shard, shard_rows);
+    } else if (is_last) {
+      CARAVAN_RETURN_IF_ERROR(RestoreState(key, value));
+    }
+  }
+  for (uint32_t table = 0; table < rows.size(); ++table) {
+    if (rows[table].empty()) continue;
+    CARAVAN_RETURN_IF_ERROR(rows_->RestoreHotRows(TableId{table}, rows[table], is_last));
   }
   return absl::OkStatus();
 }
 
 absl::Status Lane::LoadImages(const LaneState& state) {
   const std::string directory = Below(options_.data_directory, kImagesName);
-  CARAVAN_ASSIGN_OR_RETURN(
-      const storage::ImageContent images,
-      storage::ImageContent::Load(*options_.file_system, directory, state.identity(), state.parts));
-  absl::Status loaded;
-  std::vector<Record> rows;
-  const auto load = [&] {
-    loaded = LoadRows(rows);
-    rows.clear();
-  };
-  for (size_t i = 0; loaded.ok() && i < images.records().size(); ++i) {
-    const Record& record = images.records()[i];
-    const std::optional<storage::RecordKey> key = storage::DecodeKey(record.first);
-    if (!key.has_value() || key->kind != storage::RecordKind::kRow) {
-      loaded = RestoreRecord(record.first, record.second, /*to_hot=*/true);
-      continue;
-    }
-    rows.push_back(record);
-    if (rows.size() == kRowsAtOnce) load();
-  }
-  if (loaded.ok()) load();
-  if (!loaded.ok()) {
-    return absl::Status(loaded.code(),
-                        fmt::format("{}: {}", directory, std::string(loaded.message())));
-  }
-  if (absl::Status status = dense_.CheckComplete(); !status.ok()) {
-    return absl::Status(status.code(),
-                        fmt::format("{}: {}", directory, std::string(status.message())));
-  }
-  return absl::OkStatus();
+  const uint32_t last = state.parts.empty() ? 0 : state.parts.back().image;
+  absl::Status loaded =
+      storage::ReadImages(*options_.file_system, directory, state.identity(), state.parts,
+                          [&](uint32_t image, std::span<const storage::ImageEntry> entries) {
+                            return LoadEntries(entries, image == last);
+                          });
+  if (loaded.ok()) loaded = dense_.CheckComplete();
+  if (loaded.ok()) return loaded;
+  return absl::Status(loaded.code(),
+                      fmt::format("{}: {}", directory, std::string(loaded.message())));
 }
 
 absl::Status Lane::RecoverFrom(const LaneState& state, bool power_was_lost) {

@@ -26,11 +26,11 @@ std::string PartPath(const std::string& directory, const ImagePart& part) {
   return fmt::format("{}/{}", directory, ImagePartName(part));
 }
 
-// The records of one file, put over those of the files before.
+// The records of one file.
 class PartReader {
  public:
-  PartReader(std::string path, absl::flat_hash_map<std::string_view, std::string_view>& values)
-      : path_(std::move(path)), values_(values) {}
+  using Visit = absl::FunctionRef<absl::Status(std::span<const ImageEntry> entries)>;
+  PartReader(std::string path, Visit visit) : path_(std::move(path)), visit_(visit) {}
 
   absl::Status Read(const ImagePart& part, uint64_t identity, std::string_view content) {
     if (content.size() != part.bytes) {
@@ -53,6 +53,7 @@ class PartReader {
     if (record.kind != kRowsKind) return Loss(fmt::format("has a record of kind {}", record.kind));
     std::string_view rest(reinterpret_cast<const char*>(record.payload.data()),
                           record.payload.size());
+    entries_.clear();
     while (rest.size() >= 8) {
       uint32_t sizes[2];
       std::memcpy(sizes, rest.data(), sizeof(sizes));
@@ -60,14 +61,15 @@ class PartReader {
       if (sizes[0] == 0 && sizes[1] == 0) break;
       if (uint64_t{sizes[0]} + sizes[1] > rest.size())
         return Loss("has an entry beyond its record");
-      values_[rest.substr(0, sizes[0])] = rest.substr(sizes[0], sizes[1]);
+      entries_.emplace_back(rest.substr(0, sizes[0]), rest.substr(sizes[0], sizes[1]));
       rest.remove_prefix(sizes[0] + size_t{sizes[1]});
     }
-    return absl::OkStatus();
+    return visit_(entries_);
   }
 
   std::string path_;
-  absl::flat_hash_map<std::string_view, std::string_view>& values_;
+  Visit visit_;
+  std::vector<ImageEntry> entries_;  // of one record
 };
 
 }  // namespace
@@ -199,16 +201,34 @@ void ImageWriter::Discard() {
   }
 }
 
+absl::Status ReadImages(FileSystem& file_system, const std::string& directory, uint64_t identity,
+                        std::span<const ImagePart> parts, ImageVisitor visit) {
+  for (size_t i = parts.size(); i-- > 0;) {
+    const ImagePart& part = parts[i];
+    const std::string path = PartPath(directory, part);
+    CARAVAN_ASSIGN_OR_RETURN(const std::string bytes, file_system.ReadFile(path));
+    const auto visit_entries = [&](std::span<const ImageEntry> entries) {
+      return visit(part.image, entries);
+    };
+    CARAVAN_RETURN_IF_ERROR(PartReader(path, visit_entries).Read(part, identity, bytes));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<ImageContent> ImageContent::Load(FileSystem& file_system,
                                                 const std::string& directory, uint64_t identity,
                                                 std::span<const ImagePart> parts) {
   ImageContent content;
+  // A later file's records are put over those of the files before.
+  const auto put = [&](std::span<const ImageEntry> entries) {
+    for (const auto& [key, value] : entries) content.values_[key] = value;
+    return absl::OkStatus();
+  };
   for (const ImagePart& part : parts) {
     const std::string path = PartPath(directory, part);
     CARAVAN_ASSIGN_OR_RETURN(std::string bytes, file_system.ReadFile(path));
     content.files_.push_back(std::make_unique<std::string>(std::move(bytes)));
-    CARAVAN_RETURN_IF_ERROR(
-        PartReader(path, content.values_).Read(part, identity, *content.files_.back()));
+    CARAVAN_RETURN_IF_ERROR(PartReader(path, put).Read(part, identity, *content.files_.back()));
   }
   content.records_.assign(content.values_.begin(), content.values_.end());
   std::sort(content.records_.begin(), content.records_.end());

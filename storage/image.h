@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -110,22 +111,32 @@ class ImageWriter {
 // LSN of a row's or chunk's last update, with which its record begins.
 uint64_t RecordLsn(std::string_view value);
 
+// A key and its value.
+using ImageEntry = std::pair<std::string_view, std::string_view>;
+
+// Calls `visit` for the entries of a set of images, some hundred at a time, an image's before those
+// of the images before it. They are good during the call, and of one image, in which a key may come
+// again. The parts ascend. An error of `visit` ends the call. DATA_LOSS where a file is damaged; by
+// then some entries were visited.
+using ImageVisitor =
+    absl::FunctionRef<absl::Status(uint32_t image, std::span<const ImageEntry> entries)>;
+absl::Status ReadImages(FileSystem& file_system, const std::string& directory, uint64_t identity,
+                        std::span<const ImagePart> parts, ImageVisitor visit);
+
 // The records of a set of images, in memory. The parts ascend.
 class ImageContent {
  public:
   static absl::StatusOr<ImageContent> Load(FileSystem& file_system, const std::string& directory,
                                            uint64_t identity, std::span<const ImagePart> parts);
   // Ascending by key.
-  std::span<const std::pair<std::string_view, std::string_view>> records() const {
-    return records_;
-  }
+  std::span<const ImageEntry> records() const { return records_; }
   // Null data where there is none.
   std::string_view Find(std::string_view key) const;
 
  private:
   std::vector<std::unique_ptr<std::string>> files_;  // what the views below look at
   absl::flat_hash_map<std::string_view, std::string_view> values_;
-  std::vector<std::pair<std::string_view, std::string_view>> records_;
+  std::vector<ImageEntry> records_;
 };
 
 // A lane's records as of `lsn`: rows of `cold` that are not later, and over them those of `images`.

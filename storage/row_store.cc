@@ -332,14 +332,35 @@ absl::Status RowStore::FinishRestore() {
   return restored_.records() > 0 ? records_->Write(restored_) : absl::OkStatus();
 }
 
-absl::Status RowStore::RestoreHotRow(TableId table, uint64_t key, std::string_view value) {
-  const absl::StatusOr<RowRecord> record = ParseRow(value, Floats(table));
-  CARAVAN_RETURN_IF_ERROR(record.status());
+absl::Status RowStore::RestoreHotRows(TableId table,
+                                      std::span<const std::pair<uint64_t, std::string_view>> rows,
+                                      bool is_last) {
+  HotTable& hot = hot_[Index(table)];
+  missing_keys_.clear();
+  for (const auto& [key, value] : rows) missing_keys_.push_back(key);
+  found_.resize(rows.size());
+  hot.Find(missing_keys_, found_);
+  std::vector<bool> is_cold(rows.size());
+  if (!is_last) {
+    CARAVAN_RETURN_IF_ERROR(
+        ReadCold(table, missing_keys_, [&](size_t i, const RowRecord& record) -> absl::Status {
+          is_cold[i] = record.version > RecordLsn(rows[i].second);
+          return absl::OkStatus();
+        }));
+  }
   BeginBatch();
-  CARAVAN_RETURN_IF_ERROR(MakeRoom(table, 1));
-  CARAVAN_ASSIGN_OR_RETURN(HotRow * row, hot_[Index(table)].Insert(key));
-  FillRow(*record, *row);
-  row->dirty = true;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (found_[i] != nullptr || is_cold[i]) continue;
+    const auto& [key, value] = rows[i];
+    CARAVAN_ASSIGN_OR_RETURN(const RowRecord record, ParseRow(value, Floats(table)));
+    // The key may have come in this call.
+    hot.Find(std::span(&key, 1), std::span(&found_[i], 1));
+    if (found_[i] != nullptr) continue;
+    CARAVAN_RETURN_IF_ERROR(MakeRoom(table, 1));
+    CARAVAN_ASSIGN_OR_RETURN(HotRow * row, hot.Insert(key));
+    FillRow(record, *row);
+    row->dirty = true;
+  }
   return absl::OkStatus();
 }
 

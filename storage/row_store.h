@@ -89,9 +89,13 @@ class RowStore {
   absl::Status RestoreRow(ShardId shard, TableId table, std::string_view record,
                           std::string_view value);
   absl::Status FinishRestore();
-  // A row as an image has it, which is not hot yet; whatever the cold store has of it is older, or
-  // is to be made again.
-  absl::Status RestoreHotRow(TableId table, uint64_t key, std::string_view value);
+  // Rows as an image has them: keys, which may come again, and their records. Images come newest
+  // first, so that a row that is hot already is left as it is. `is_last`: they are of the last
+  // image: whatever the cold store has of them is older, or is made again by the log. Of an earlier
+  // one those are left out that the cold store has later: they went there before the last image.
+  absl::Status RestoreHotRows(TableId table,
+                              std::span<const std::pair<uint64_t, std::string_view>> rows,
+                              bool is_last);
   // From here on rows are counted by CountRows alone, until `is_counting` again: for a recovery,
   // which can't see whether a row was there already.
   void SetCounting(bool is_counting) { is_counting_ = is_counting; }
