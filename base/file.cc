@@ -1,9 +1,11 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -54,8 +56,29 @@ absl::Status ForEachPiece(const std::string& path, Use use) {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::string content;
-  CARAVAN_RETURN_IF_ERROR(ForEachPiece(path, [&](std::string_view piece) { content += piece; }));
+  CARAVAN_RETURN_IF_ERROR(ReadFileInto(path, content));
   return content;
+}
+
+absl::Status ReadFileInto(const std::string& path, std::string& content) {
+  const FileDescriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status;
+  if (file.get() < 0 || fstat(file.get(), &status) != 0) return FileError("open", path);
+  // One more than there are, so that the end is seen; of files in /proc the size is not known.
+  constexpr size_t kBytesMin = 4096;
+  const size_t expected = std::max(static_cast<size_t>(status.st_size) + 1, kBytesMin);
+  if (content.size() < expected) content.resize(expected);
+  size_t filled = 0;
+  while (true) {
+    if (filled == content.size()) content.resize(2 * content.size());
+    const ssize_t got = read(file.get(), content.data() + filled, content.size() - filled);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return FileError("read", path);
+    if (got == 0) break;
+    filled += static_cast<size_t>(got);
+  }
+  content.resize(filled);
+  return absl::OkStatus();
 }
 
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content) {

@@ -13,6 +13,8 @@
 namespace caravan {
 
 absl::StatusOr<std::string> ReadFile(const std::string& path);
+// The same into `content`, whose memory is used again.
+absl::Status ReadFileInto(const std::string& path, std::string& content);
 
 // Writes beside `path`, fsyncs, renames over it, fsyncs the folder.
 absl::Status WriteFileAtomically(const std::string& path, std::string_view content);

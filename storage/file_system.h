@@ -66,6 +66,13 @@ class FileSystem {
                                                                        uint64_t capacity) = 0;
 
   virtual absl::StatusOr<std::string> ReadFile(const std::string& path) = 0;
+  // The same into `content`, whose memory may be used again.
+  virtual absl::Status ReadFileInto(const std::string& path, std::string& content) {
+    absl::StatusOr<std::string> read = ReadFile(path);
+    if (!read.ok()) return read.status();
+    content = *std::move(read);
+    return absl::OkStatus();
+  }
   // The old content or the new one, whatever happens; synced.
   virtual absl::Status WriteFileAtomically(const std::string& path, std::string_view content) = 0;
   virtual absl::StatusOr<FileDigest> DigestFile(const std::string& path) = 0;

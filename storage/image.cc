@@ -203,10 +203,11 @@ void ImageWriter::Discard() {
 
 absl::Status ReadImages(FileSystem& file_system, const std::string& directory, uint64_t identity,
                         std::span<const ImagePart> parts, ImageVisitor visit) {
+  std::string bytes;
   for (size_t i = parts.size(); i-- > 0;) {
     const ImagePart& part = parts[i];
     const std::string path = PartPath(directory, part);
-    CARAVAN_ASSIGN_OR_RETURN(const std::string bytes, file_system.ReadFile(path));
+    CARAVAN_RETURN_IF_ERROR(file_system.ReadFileInto(path, bytes));
     const auto visit_entries = [&](std::span<const ImageEntry> entries) {
       return visit(part.image, entries);
     };

@@ -201,6 +201,9 @@ class PosixFileSystem final : public FileSystem {
   absl::StatusOr<std::string> ReadFile(const std::string& path) override {
     return caravan::ReadFile(path);
   }
+  absl::Status ReadFileInto(const std::string& path, std::string& content) override {
+    return caravan::ReadFileInto(path, content);
+  }
   absl::Status WriteFileAtomically(const std::string& path, std::string_view content) override {
     return caravan::WriteFileAtomically(path, content);
   }

@@ -34,7 +34,8 @@ class Replay {
   absl::Status Read(uint64_t number, bool is_last) {
     path_ = fmt::format("{}/{}", options_.directory, SegmentName(number));
     header_.reset();
-    CARAVAN_ASSIGN_OR_RETURN(const std::string content, options_.file_system->ReadFile(path_));
+    CARAVAN_RETURN_IF_ERROR(options_.file_system->ReadFileInto(path_, bytes_));
+    const std::string_view content = bytes_;
     CARAVAN_ASSIGN_OR_RETURN(
         const FileScan scan,
         ScanRecords(content, SegmentFileId(options_.identity, number),
@@ -105,6 +106,7 @@ class Replay {
   absl::FunctionRef<absl::Status(const FileRecord&)> visit_;
   uint64_t expected_;
   std::string path_;                     // of the segment being read
+  std::string bytes_;                    // of it
   std::optional<SegmentHeader> header_;  // of it
   std::string damage_;                   // of the one before
   LogContent content_;
