@@ -221,23 +221,23 @@ TEST(WorldTest, ALateScenarioAndALifeHaveTheirDays) {
   const World world(Shipped(), 1, kScale);
   const Advertiser always = Always(world, 1);
   const size_t late = size_t{4} * world.columns();
-  EXPECT_EQ(RatesOn(world, always, 44)[late], 0);
-  EXPECT_GT(RatesOn(world, always, 45)[late], 0);
-  EXPECT_GT(RatesOn(world, always, 44)[0], 0);
+  EXPECT_EQ(RatesOn(world, always, 34)[late], 0);
+  EXPECT_GT(RatesOn(world, always, 35)[late], 0);
+  EXPECT_GT(RatesOn(world, always, 34)[0], 0);
 
   std::map<int32_t, double> living;
   for (uint64_t i = 0; i < world.advertisers(); ++i) {
     const Advertiser advertiser = world.AdvertiserAt(i);
-    for (const int32_t day : {0, 60, 111}) living[day] += advertiser.LivesOn(day) ? 1 : 0;
+    for (const int32_t day : {0, 60, 91}) living[day] += advertiser.LivesOn(day) ? 1 : 0;
     const std::vector<double> after = RatesOn(world, advertiser, advertiser.last_day + 1);
     EXPECT_EQ(std::ranges::max(after), 0);
     if (advertiser.first_day > 0) {
       EXPECT_EQ(std::ranges::max(RatesOn(world, advertiser, advertiser.first_day - 1)), 0);
     }
   }
-  // 30 of 30 + 112 live at any time; whole days add half a day or so to a life.
+  // 150 of 150 + 92 live at any time.
   for (const auto& [day, count] : living) {
-    EXPECT_NEAR(count / static_cast<double>(world.advertisers()), 30.5 / 142, 0.02) << day;
+    EXPECT_NEAR(count / static_cast<double>(world.advertisers()), 150.0 / 242, 0.025) << day;
   }
 }
 

@@ -26,7 +26,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr double kScale = 0.0003;  // 549 advertisers
+constexpr double kScale = 0.0002;  // 366 advertisers
 
 World SmallOne(uint64_t seed) {
   return World(LoadWorld("conf/synth/world.txtpb").value(), seed, kScale);
