@@ -8,8 +8,9 @@
 
 namespace caravan::conf {
 
-// Every field's (range). INVALID_ARGUMENT: where, path, what was found, what is allowed.
-absl::Status CheckRanges(const Job& job, const FieldLocations& locations);
+// Every field's (range), of a job or another file. INVALID_ARGUMENT: where, path, what was found,
+// what is allowed.
+absl::Status CheckRanges(const google::protobuf::Message& message, const FieldLocations& locations);
 
 // What fields have to do with each other: tasks are there and differ, windows fit in the history,
 // splits do not overlap, every lane has a shard, ... INVALID_ARGUMENT likewise.

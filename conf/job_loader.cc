@@ -3,35 +3,16 @@
 #include <fmt/format.h>
 #include <google/protobuf/text_format.h>
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include "conf/field_locations.h"
 #include "conf/job_checks.h"
 #include "conf/job_defaults.h"
 #include "conf/job_overrides.h"
-#include "conf/job_parser.h"
+#include "conf/text_parser.h"
 
 namespace caravan::conf {
 namespace {
-
-absl::StatusOr<std::string> ReadText(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    return absl::InvalidArgumentError(fmt::format("{}: is a folder; a job file is wanted", path));
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return absl::NotFoundError(
-        fmt::format("{}: cannot read this job file: {}", path, std::strerror(errno)));
-  }
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 std::string Absolute(const std::string& base, const std::string& directory) {
   std::error_code error;
@@ -58,11 +39,11 @@ absl::Status Override(Job& job, std::span<const std::string> overrides, FieldLoc
 }  // namespace
 
 absl::StatusOr<Job> LoadJob(const std::string& path, std::span<const std::string> overrides) {
-  const absl::StatusOr<std::string> text = ReadText(path);
+  const absl::StatusOr<std::string> text = ReadText(path, "job file");
   if (!text.ok()) return text.status();
   Job job;
   FieldLocations locations(path);
-  const absl::Status parsed = ParseJob(*text, path, job, locations);
+  const absl::Status parsed = ParseText(*text, path, job, locations);
   if (!parsed.ok()) return parsed;
   const std::string folder = std::filesystem::path(path).parent_path().string();
   job.mutable_data()->set_directory(Absolute(folder, job.data().directory()));

@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "conf/job_parser.h"
+#include "conf/text_parser.h"
 
 namespace caravan::conf {
 namespace {

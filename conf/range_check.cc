@@ -72,8 +72,8 @@ absl::Status CheckMessage(const Message& message, const std::string& prefix,
 
 }  // namespace
 
-absl::Status CheckRanges(const Job& job, const FieldLocations& locations) {
-  return CheckMessage(job, "", locations);
+absl::Status CheckRanges(const Message& message, const FieldLocations& locations) {
+  return CheckMessage(message, "", locations);
 }
 
 }  // namespace caravan::conf

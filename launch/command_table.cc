@@ -4,12 +4,24 @@ namespace caravan::launch {
 namespace {
 
 constexpr const Command* kCommands[] = {
-    &kImportCommand,           &kInspectCommand,         &kTrainCommand,
-    &kStatusCommand,           &kEvaluateCommand,        &kCompareCommand,
-    &kPredictCommand,          &kExportCommand,          &kCheckpointListCommand,
-    &kCheckpointVerifyCommand, &kCheckpointPruneCommand, &kCheckpointReshardCommand,
-    &kBenchModelCommand,       &kBenchServerCommand,     &kSchedulerCommand,
-    &kServerCommand,           &kWorkerCommand,
+    &kImportCommand,
+    &kSynthCommand,
+    &kInspectCommand,
+    &kTrainCommand,
+    &kStatusCommand,
+    &kEvaluateCommand,
+    &kCompareCommand,
+    &kPredictCommand,
+    &kExportCommand,
+    &kCheckpointListCommand,
+    &kCheckpointVerifyCommand,
+    &kCheckpointPruneCommand,
+    &kCheckpointReshardCommand,
+    &kBenchModelCommand,
+    &kBenchServerCommand,
+    &kSchedulerCommand,
+    &kServerCommand,
+    &kWorkerCommand,
 };
 
 }  // namespace

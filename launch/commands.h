@@ -50,6 +50,7 @@ extern const Command kPredictCommand;
 extern const Command kSchedulerCommand;
 extern const Command kServerCommand;
 extern const Command kStatusCommand;
+extern const Command kSynthCommand;
 extern const Command kTrainCommand;
 extern const Command kWorkerCommand;
 

@@ -1,8 +1,6 @@
-#include <unistd.h>
-
-#include <cstdio>
-
 #include <fmt/format.h>
+
+#include <optional>
 
 #include "base/status_macros.h"
 #include "conf/job_loader.h"
@@ -10,57 +8,22 @@
 #include "data/import.h"
 #include "launch/commands.h"
 #include "launch/flags.h"
+#include "launch/progress_line.h"
 #include "launch/sample_table.h"
 
 namespace caravan::launch {
 namespace {
 
-// One line that renews itself on a terminal; a line every tenth of a stage elsewhere.
-class ProgressLine {
- public:
-  ProgressLine() : terminal_(isatty(STDERR_FILENO) == 1) {}
-
-  void Show(const data::ImportProgress& progress) {
-    const auto percent = static_cast<int>(progress.fraction * 100);
-    const bool another_stage = progress.stage != stage_;
-    if (another_stage) Close();
-    if (terminal_) {
-      if (!another_stage && percent == percent_) return;
-      fmt::print(stderr, "\r{}", Text(progress, percent));
-      std::fflush(stderr);
-      open_ = true;
-    } else {
-      if (!another_stage && percent / 10 == percent_ / 10) return;
-      fmt::print(stderr, "{}\n", Text(progress, percent));
-    }
-    stage_ = progress.stage;
-    percent_ = percent;
+void ShowProgress(const data::ImportProgress& now, ProgressLine& line) {
+  switch (now.stage) {
+    case data::ImportProgress::Stage::kRead:
+      return line.Show("reading", now.fraction, now.rows);
+    case data::ImportProgress::Stage::kLearn:
+      return line.Show("learning", now.fraction, std::nullopt);
+    case data::ImportProgress::Stage::kWrite:
+      return line.Show("writing", now.fraction, std::nullopt);
   }
-
-  void Close() {
-    if (open_) fmt::print(stderr, "\n");
-    open_ = false;
-    percent_ = 0;
-  }
-
- private:
-  static std::string Text(const data::ImportProgress& progress, int percent) {
-    switch (progress.stage) {
-      case data::ImportProgress::Stage::kRead:
-        return fmt::format("reading   {:>3} %  {} rows", percent, progress.rows);
-      case data::ImportProgress::Stage::kLearn:
-        return fmt::format("learning  {:>3} %", percent);
-      case data::ImportProgress::Stage::kWrite:
-        return fmt::format("writing   {:>3} %", percent);
-    }
-    return "";
-  }
-
-  const bool terminal_;
-  bool open_ = false;
-  data::ImportProgress::Stage stage_ = data::ImportProgress::Stage::kRead;
-  int percent_ = 0;
-};
+}
 
 void PrintSummary(const data::ImportReport& report) {
   uint64_t bytes = 0;
@@ -94,8 +57,8 @@ absl::Status RunImport(const CommandLine& line) {
   CARAVAN_ASSIGN_OR_RETURN(const conf::Job job,
                            conf::LoadJob(FLAGS_job, WithFlags(line.overrides)));
   ProgressLine progress;
-  absl::StatusOr<data::ImportReport> report =
-      data::Import(job, FLAGS_out, [&](const data::ImportProgress& now) { progress.Show(now); });
+  absl::StatusOr<data::ImportReport> report = data::Import(
+      job, FLAGS_out, [&](const data::ImportProgress& now) { ShowProgress(now, progress); });
   progress.Close();
   CARAVAN_RETURN_IF_ERROR(report.status());
   PrintSummary(*report);

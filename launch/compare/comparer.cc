@@ -55,6 +55,9 @@ absl::StatusOr<Comparison> Comparer::Run() {
     return absl::InvalidArgumentError(
         "all of data.tasks are binary: models are compared by NMAE and SMAPE, which those lack");
   }
+  if (options_.with_yardsticks) {
+    CARAVAN_ASSIGN_OR_RETURN(oracle_, data::WorldOracle::Open(job.data(), schema));
+  }
   std::vector<ScoredModel> scored;
   std::vector<SearchedPoint> tried;
   for (const Variant& given : options_.variants) {
@@ -172,20 +175,28 @@ absl::Status Comparer::AddYardsticks(const conf::Job& job, const conf::Schema& s
   CARAVAN_ASSIGN_OR_RETURN(const Yardsticks yardsticks, Yardsticks::Create(job, schema, data));
   const auto tasks = static_cast<uint32_t>(schema.tasks_size());
   const std::vector<uint32_t> counted = CountTasks(job, schema);
-  std::vector<EntityScores> scores(
-      yardsticks.names().size(),
-      EntityScores(tasks, static_cast<uint32_t>(schema.scenarios_size())));
+  const EntityScores none(tasks, static_cast<uint32_t>(schema.scenarios_size()));
+  std::vector<EntityScores> scores(yardsticks.names().size(), none);
+  EntityScores medians = none;
+  EntityScores means = none;
+  std::vector<data::LabelLaw> laws(tasks);
   CARAVAN_RETURN_IF_ERROR(data::VisitSplit(
       data, schema, kSplit, job.training().batch_size(),
       [&](const data::Batch& batch, const data::SampleReader& reader) {
         for (uint32_t b = 0; b < batch.size; ++b) {
-          const uint32_t entity = entities_.NumberOf(reader.EntityName(batch.entities[b]));
+          const std::string_view name = reader.EntityName(batch.entities[b]);
+          const uint32_t scenario = batch.scenarios[b];
+          const uint32_t entity = entities_.NumberOf(name);
+          if (oracle_.has_value()) {
+            CARAVAN_RETURN_IF_ERROR(oracle_->Laws(name, scenario, batch.anchor_days[b], laws));
+          }
           for (const uint32_t task : counted) {
             const float label = batch.labels[size_t{b} * tasks + task];
             for (size_t i = 0; i < scores.size(); ++i) {
-              scores[i].Add(entity, task, batch.scenarios[b], yardsticks.Predict(i, batch, b, task),
-                            label);
+              scores[i].Add(entity, task, scenario, yardsticks.Predict(i, batch, b, task), label);
             }
+            medians.Add(entity, task, scenario, laws[task].median, label);
+            means.Add(entity, task, scenario, laws[task].mean, label);
           }
         }
         return absl::OkStatus();
@@ -193,6 +204,12 @@ absl::Status Comparer::AddYardsticks(const conf::Job& job, const conf::Schema& s
   for (size_t i = 0; i < scores.size(); ++i) {
     scored.push_back(
         {.name = yardsticks.names()[i], .trained = false, .seeds = {std::move(scores[i])}});
+  }
+  if (oracle_.has_value()) {
+    scored.push_back(
+        {.name = kOracleMean, .trained = false, .oracle = true, .seeds = {std::move(means)}});
+    scored.push_back(
+        {.name = kOracleMedian, .trained = false, .oracle = true, .seeds = {std::move(medians)}});
   }
   return absl::OkStatus();
 }

@@ -5,11 +5,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "conf/job.pb.h"
+#include "data/world/world_oracle.h"
 #include "launch/compare/comparison.h"
 #include "launch/compare/entity_scores.h"
 #include "launch/compare/variant_run.h"
@@ -49,12 +51,14 @@ class Comparer {
   absl::StatusOr<Variant> Search(const Variant& variant, std::vector<SearchedPoint>& tried);
   absl::StatusOr<EntityScores> ScoreOf(const Variant& variant, uint32_t seed,
                                        const std::string& split);
+  // What needs no training, and where the tables are of a synthetic world its oracles.
   absl::Status AddYardsticks(const conf::Job& job, const conf::Schema& schema,
                              const std::string& data, std::vector<ScoredModel>& scored);
 
   const ComparerOptions options_;
   const std::atomic<int>* stop_signals_ = nullptr;
-  EntityNumbers entities_;  // of the test split
+  EntityNumbers entities_;                   // of the test split
+  std::optional<data::WorldOracle> oracle_;  // where the tables are of a synthetic world
   size_t begun_ = 0;
   size_t trainings_ = 0;
 };

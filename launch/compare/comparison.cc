@@ -51,7 +51,7 @@ std::vector<ComparedCell> CellsOf(const Comparison& comparison, const ScoredMode
 void MarkThoseBehindYardsticks(Comparison& comparison) {
   double best = std::numeric_limits<double>::infinity();
   for (const ComparedModel& model : comparison.models) {
-    if (!model.trained) best = std::min(best, model.nmae.mean);
+    if (!model.trained && !model.oracle) best = std::min(best, model.nmae.mean);
   }
   for (ComparedModel& model : comparison.models) {
     model.beats_yardsticks = !model.trained || model.nmae.mean < best;
@@ -106,6 +106,7 @@ Comparison Compare(const conf::Schema& schema, const std::string& job, const std
     }
     ComparedModel compared{.name = model.name,
                            .trained = model.trained,
+                           .oracle = model.oracle,
                            .seeds = static_cast<uint32_t>(model.seeds.size()),
                            .nmae = SpreadOf(nmae),
                            .smape = SpreadOf(smape),

@@ -28,14 +28,15 @@ struct ComparedCell {
 
 struct ComparedModel {
   std::string name = {};
-  bool trained = true;  // false: a yardstick
+  bool trained = true;  // false: a yardstick, or an oracle
+  bool oracle = false;  // knows the true rates: shows what is left to gain, no yardstick
   uint32_t seeds = 0;
   Spread nmae;
   Spread smape;
   std::vector<ComparedCell> cells = {};  // [tasks, scenarios]
   // Against the reference; none for the reference itself.
   std::optional<PairedDifference> difference = {};
-  bool beats_yardsticks = true;  // its NMAE is below that of every yardstick
+  bool beats_yardsticks = true;  // a trained one's NMAE is below every yardstick's
 };
 
 // One training of a search: the validation split decides, the test split is not looked at.
@@ -66,9 +67,14 @@ struct Comparison {
   double BestSmape() const;
 };
 
+// Names of the oracles of a synthetic world (data/world/world_oracle.h).
+inline constexpr const char* kOracleMedian = "oracle";
+inline constexpr const char* kOracleMean = "oracle, true rate";
+
 struct ScoredModel {
   std::string name = {};
   bool trained = true;
+  bool oracle = false;
   std::vector<EntityScores> seeds = {};
 };
 

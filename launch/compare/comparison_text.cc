@@ -114,6 +114,14 @@ std::string DifferenceText(const ComparedModel& model) {
                      difference.chance <= kChanceMax ? "differs" : "may be chance");
 }
 
+std::string OracleNote(const Comparison& comparison) {
+  if (std::ranges::none_of(comparison.models, &ComparedModel::oracle)) return "";
+  return fmt::format(
+      "{}: the median of each label's true distribution, no prediction has a lower expected NMAE; "
+      "{}: its mean.\nBoth know the days ahead of the anchor, which no model can.\n",
+      kOracleMedian, kOracleMean);
+}
+
 std::string ComparisonText(const Comparison& comparison) {
   std::string text = OverallText(comparison);
   text += fmt::format(
@@ -121,6 +129,7 @@ std::string ComparisonText(const Comparison& comparison) {
       "deviation over seeds.\nDifferences: paired bootstrap over {} entities, {} draws, 95 % "
       "interval.\n",
       comparison.split, comparison.entities, comparison.draws);
+  text += OracleNote(comparison);
   text += SearchText(comparison);
   text += CellsText(comparison, "NMAE", &ComparedCell::nmae);
   text += CellsText(comparison, "SMAPE", &ComparedCell::smape);
@@ -139,6 +148,7 @@ std::string ComparisonJson(const Comparison& comparison) {
     Json& entry = json["models"].emplace_back();
     entry["name"] = model.name;
     entry["trained"] = model.trained;
+    entry["oracle"] = model.oracle;
     entry["seeds"] = model.seeds;
     entry["overall"] = {{"nmae", model.nmae.mean}, {"smape", model.smape.mean}};
     entry["spread"] = {{"nmae", model.nmae.deviation}, {"smape", model.smape.deviation}};

@@ -12,10 +12,10 @@ namespace caravan::launch {
 // best baseline, the paired difference to the reference; then NMAE and SMAPE by task and scenario.
 std::string ComparisonText(const Comparison& comparison);
 
-// {"models":[{"name","trained","seeds","overall":{"nmae","smape"},"spread":{"nmae","smape"},
-// "difference":{"nmae","low","high","chance"},"beats_yardsticks","cells":[{"task","scenario",
-// "nmae","smape","nmae_spread","smape_spread","samples"}]}], "search":[{"model","point",
-// "nmae","smape","chosen"}]}; what there is not is null.
+// {"models":[{"name","trained","oracle","seeds","overall":{"nmae","smape"},
+// "spread":{"nmae","smape"},"difference":{"nmae","low","high","chance"},"beats_yardsticks",
+// "cells":[{"task","scenario","nmae","smape","nmae_spread","smape_spread","samples"}]}],
+// "search":[{"model","point","nmae","smape","chosen"}]}; what there is not is null.
 std::string ComparisonJson(const Comparison& comparison);
 
 // A line a model, task and scenario, and one a model for Overall; a header first.
@@ -26,6 +26,8 @@ std::string ComparisonCsv(const Comparison& comparison);
 std::string GainText(const Comparison& comparison, const ComparedModel& model);
 // "differs" or "may be chance", with the interval; empty for the reference.
 std::string DifferenceText(const ComparedModel& model);
+// What the oracles' rows are, for people; empty where there are none.
+std::string OracleNote(const Comparison& comparison);
 std::string SpreadText(const Spread& spread, bool with_deviation);
 
 }  // namespace caravan::launch

@@ -87,6 +87,21 @@ TEST(ComparisonTest, MarksWhatAYardstickBeats) {
   EXPECT_THAT(text, HasSubstr("BEHIND A YARDSTICK"));
 }
 
+TEST(ComparisonTest, AnOracleIsShownAndIsNoYardstick) {
+  ScoredModel oracle = Model(kOracleMedian, 1.0, {9});
+  oracle.trained = false;
+  oracle.oracle = true;
+  const auto comparison =
+      Compare(TwoByTwo(), "job", "test", {Model("m2m", 1.02, {1}), std::move(oracle)}, 40);
+  EXPECT_TRUE(comparison.models[0].beats_yardsticks);
+  EXPECT_EQ(comparison.BestNmae(), comparison.models[0].nmae.mean) << "the best of the models";
+  EXPECT_THAT(ComparisonText(comparison), HasSubstr("oracle: the median of each label's"));
+  EXPECT_THAT(ComparisonHtml(comparison, ""), HasSubstr("oracle: the median of each label"));
+  const auto json = nlohmann::json::parse(ComparisonJson(comparison));
+  EXPECT_FALSE(json["models"][0]["oracle"]);
+  EXPECT_TRUE(json["models"][1]["oracle"]);
+}
+
 TEST(ComparisonTest, JsonAndCsvHoldEveryCell) {
   const auto comparison = Compare(TwoByTwo(), "job", "test",
                                   {Model("m2m", 1.02, {1, 2}), Model("cgc", 1.1, {3, 4})}, 40);

@@ -1,12 +1,18 @@
-#include "conf/job_parser.h"
+#include "conf/text_parser.h"
 
 #include <fmt/format.h>
 #include <google/protobuf/io/tokenizer.h>
 #include <google/protobuf/text_format.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <regex>
+#include <sstream>
+#include <system_error>
 #include <vector>
 
 #include "conf/nearest_name.h"
@@ -17,6 +23,7 @@ namespace {
 using google::protobuf::Descriptor;
 using google::protobuf::EnumDescriptor;
 using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
 using google::protobuf::TextFormat;
 
 // A place in a text, counted from 0.
@@ -69,7 +76,7 @@ Place StepBackTo(const std::string& text, const std::string& word, Place place) 
           static_cast<int>(found - line_start)};
 }
 
-// The enum of the field called `name`, wherever below `message` it is; no two of a job differ.
+// The enum of the field called `name`, wherever below `message` it is; no two of a file differ.
 const EnumDescriptor* EnumOfField(const Descriptor& message, const std::string& name) {
   for (int i = 0; i < message.field_count(); ++i) {
     const FieldDescriptor& field = *message.field(i);
@@ -82,12 +89,12 @@ const EnumDescriptor* EnumOfField(const Descriptor& message, const std::string& 
 }
 
 // Protobuf's message in our words, with what would be right behind it and its place put right.
-FirstError::Error Explain(const std::string& text, const FirstError::Error& error) {
+FirstError::Error Explain(const Descriptor& root, const std::string& text,
+                          const FirstError::Error& error) {
   std::smatch match;
   const std::regex unknown_field("Message type \"([^\"]*)\" has no field named \"([^\"]*)\".*");
   if (std::regex_match(error.message, match, unknown_field)) {
-    const Descriptor* type =
-        Job::descriptor()->file()->pool()->FindMessageTypeByName(match[1].str());
+    const Descriptor* type = root.file()->pool()->FindMessageTypeByName(match[1].str());
     if (type != nullptr) {
       return {StepBackTo(text, match[2].str(), error.place),
               fmt::format("there is no field \"{}\" in {}{}", match[2].str(), type->name(),
@@ -97,7 +104,7 @@ FirstError::Error Explain(const std::string& text, const FirstError::Error& erro
   const std::regex unknown_value(
       "Unknown enumeration value of \"([^\"]*)\" for field \"([^\"]*)\".*");
   if (std::regex_match(error.message, match, unknown_value)) {
-    const EnumDescriptor* type = EnumOfField(*Job::descriptor(), match[2].str());
+    const EnumDescriptor* type = EnumOfField(root, match[2].str());
     if (type != nullptr) {
       return {StepBackTo(text, match[1].str(), error.place),
               fmt::format("{} is \"{}\"; {} is allowed", match[2].str(), match[1].str(),
@@ -127,24 +134,41 @@ std::string EnumChoices(const EnumDescriptor& type) {
   return choices;
 }
 
-absl::Status ParseJob(const std::string& text, const std::string& file, Job& job,
-                      FieldLocations& locations) {
+absl::StatusOr<std::string> ReadText(const std::string& path, std::string_view what) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return absl::InvalidArgumentError(fmt::format("{}: is a folder; a {} is wanted", path, what));
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return absl::NotFoundError(
+        fmt::format("{}: cannot read this {}: {}", path, what, std::strerror(errno)));
+  }
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+absl::Status ParseText(const std::string& text, const std::string& file, Message& message,
+                       FieldLocations& locations) {
   FirstError errors;
   TextFormat::ParseInfoTree tree;
   TextFormat::Parser parser;
   parser.RecordErrorsTo(&errors);
   parser.WriteLocationsTo(&tree);
-  if (!parser.ParseFromString(text, &job)) {
+  if (!parser.ParseFromString(text, &message)) {
+    const Descriptor& type = *message.GetDescriptor();
     if (!errors.error().has_value()) {
-      return absl::InvalidArgumentError(fmt::format("{}: not a job in Protobuf text", file));
+      return absl::InvalidArgumentError(
+          fmt::format("{}: not a {} in Protobuf text", file, type.name()));
     }
-    const FirstError::Error error = Explain(text, *errors.error());
+    const FirstError::Error error = Explain(type, text, *errors.error());
     const std::string line = LineAt(text, error.place.line);
     return absl::InvalidArgumentError(fmt::format("{}:{}:{}: {}, in \"{}\"", file,
                                                   error.place.line + 1, error.place.column + 1,
                                                   error.message, line));
   }
-  locations.AddTree(job, tree);
+  locations.AddTree(message, tree);
   return absl::OkStatus();
 }
 
