@@ -6,11 +6,13 @@
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <utility>
 
 namespace caravan::data {
 namespace {
 
-constexpr std::string_view kTotal = ".total_";
+constexpr std::pair<DenseStatistic, std::string_view> kStatistics[] = {
+    {DenseStatistic::kTotal, ".total_"}, {DenseStatistic::kDaysNonzero, ".nonzero_"}};
 
 }  // namespace
 
@@ -27,35 +29,38 @@ std::vector<uint32_t> DenseWindows(const conf::Data& data) {
 }
 
 std::string DenseName(const DenseFeature& feature) {
-  return fmt::format("{}{}{}", feature.field, kTotal, feature.days);
+  const auto* statistic = std::ranges::find(kStatistics, feature.statistic,
+                                            &std::pair<DenseStatistic, std::string_view>::first);
+  return fmt::format("{}{}{}", feature.field, statistic->second, feature.days);
 }
 
 absl::StatusOr<DenseFeature> ParseDenseName(const std::string& name) {
-  const size_t at = name.rfind(kTotal);
-  DenseFeature feature;
-  if (at != std::string::npos) {
-    const char* begin = name.data() + at + kTotal.size();
+  for (const auto& [statistic, text] : kStatistics) {
+    const size_t at = name.rfind(text);
+    if (at == std::string::npos) continue;
+    DenseFeature feature{.field = name.substr(0, at), .statistic = statistic};
+    const char* begin = name.data() + at + text.size();
     const char* end = name.data() + name.size();
     const auto [stop, error] = std::from_chars(begin, end, feature.days);
-    if (error == std::errc() && stop == end && feature.days > 0) {
-      feature.field = name.substr(0, at);
-      return feature;
-    }
+    if (error == std::errc() && stop == end && feature.days > 0) return feature;
   }
   return absl::InvalidArgumentError(
-      fmt::format("'{}' is no dense feature; field.total_DAYS is", name));
+      fmt::format("'{}' is no dense feature; field.total_DAYS and field.nonzero_DAYS are", name));
 }
 
 float DenseValue(double total) {
   return static_cast<float>(std::copysign(std::log1p(std::abs(total)), total));
 }
 
-double Total(std::span<const float> values) {
-  double total = 0;
-  for (const float value : values) {
-    if (!std::isnan(value)) total += value;
-  }
-  return total;
+double DenseShare(DenseStatistic statistic, float value) {
+  if (std::isnan(value)) return 0;
+  return statistic == DenseStatistic::kTotal ? value : static_cast<double>(value != 0);
+}
+
+double DenseSum(DenseStatistic statistic, std::span<const float> values) {
+  double sum = 0;
+  for (const float value : values) sum += DenseShare(statistic, value);
+  return sum;
 }
 
 }  // namespace caravan::data

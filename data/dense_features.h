@@ -1,5 +1,7 @@
-// Dense features: log1p of a daily series' total over the last days up to the anchor, one feature a
-// series and window, named field.total_days (performance.flights.total_7).
+// Dense features: log1p of what a daily series comes to over the last days up to the anchor, one
+// feature a series, statistic and window. field.total_days (performance.flights.total_7) is the
+// total; field.nonzero_days (performance.flights.nonzero_7) counts the days that are not zero, of
+// the columns whose days a task counts.
 #ifndef CARAVAN_DATA_DENSE_FEATURES_H_
 #define CARAVAN_DATA_DENSE_FEATURES_H_
 
@@ -17,8 +19,11 @@ namespace caravan::data {
 // job wants no dense features.
 std::vector<uint32_t> DenseWindows(const conf::Data& data);
 
+enum class DenseStatistic { kTotal, kDaysNonzero };
+
 struct DenseFeature {
   std::string field;  // group.column
+  DenseStatistic statistic = DenseStatistic::kTotal;
   uint32_t days = 0;
 };
 std::string DenseName(const DenseFeature& feature);
@@ -29,8 +34,9 @@ absl::StatusOr<DenseFeature> ParseDenseName(const std::string& name);
 // hold negative values and their totals must stay finite.
 float DenseValue(double total);
 
-// The total of a window's rows; NaN is a missing cell and counts as 0.
-double Total(std::span<const float> values);
+// Of one row, to be summed over a window's; NaN is a missing cell and counts as 0.
+double DenseShare(DenseStatistic statistic, float value);
+double DenseSum(DenseStatistic statistic, std::span<const float> values);
 
 }  // namespace caravan::data
 

@@ -43,20 +43,6 @@ void NumberKeys(conf::Schema& schema) {
   }
 }
 
-std::vector<std::optional<size_t>> ExposureFields(const conf::Data& data,
-                                                  const DailyLayout& layout) {
-  std::vector<std::optional<size_t>> fields(layout.task_columns.size());
-  for (size_t task = 0; task < fields.size(); ++task) {
-    const conf::Task& rule = data.tasks(static_cast<int>(task));
-    if (rule.aggregate() != conf::SUM || rule.loss() != conf::POISSON) continue;
-    const auto found = std::ranges::find(layout.fields, layout.task_columns[task],
-                                         &DailyLayout::SequenceField::column);
-    if (found == layout.fields.end()) continue;
-    fields[task] = static_cast<size_t>(found - layout.fields.begin());
-  }
-  return fields;
-}
-
 }  // namespace
 
 SchemaLearner::SchemaLearner(const Inputs& inputs)
@@ -66,11 +52,47 @@ SchemaLearner::SchemaLearner(const Inputs& inputs)
       entity_in_training_(inputs.entities.keys.size()),
       scenario_in_training_(inputs.scenarios.keys.size()),
       label_sums_(inputs.layout.task_columns.size()),
-      dense_moments_(inputs.layout.fields.size() * windows_.size()),
-      exposure_fields_(ExposureFields(inputs.data, inputs.layout)),
+      dense_series_(AllDenseSeries(inputs)),
+      dense_moments_(dense_series_.size() * windows_.size()),
       exposure_losses_(inputs.layout.task_columns.size() * windows_.size()),
       samples_(inputs.splits.size(), std::vector<uint64_t>(inputs.scenarios.keys.size())),
-      labels_(inputs.layout.task_columns.size()) {}
+      labels_(inputs.layout.task_columns.size()) {
+  for (const std::optional<DenseSeries>& series : TaskSeries(inputs.data, inputs.layout)) {
+    exposure_series_.emplace_back();
+    if (!series.has_value()) continue;
+    const auto found = std::ranges::find(dense_series_, *series);
+    exposure_series_.back() = static_cast<size_t>(found - dense_series_.begin());
+  }
+}
+
+// By task: the series whose future it is, where that is a Poisson rate.
+std::vector<std::optional<SchemaLearner::DenseSeries>> SchemaLearner::TaskSeries(
+    const conf::Data& data, const DailyLayout& layout) {
+  std::vector<std::optional<DenseSeries>> series(layout.task_columns.size());
+  for (size_t task = 0; task < series.size(); ++task) {
+    const conf::Task& rule = data.tasks(static_cast<int>(task));
+    if (rule.aggregate() == conf::ANY_NONZERO || rule.loss() != conf::POISSON) continue;
+    const auto field = std::ranges::find(layout.fields, layout.task_columns[task],
+                                         &DailyLayout::SequenceField::column);
+    if (field == layout.fields.end()) continue;
+    series[task] = {.field = static_cast<size_t>(field - layout.fields.begin()),
+                    .statistic = rule.aggregate() == conf::SUM ? DenseStatistic::kTotal
+                                                               : DenseStatistic::kDaysNonzero};
+  }
+  return series;
+}
+
+// Totals of all fields, then counts of days where a task is one.
+std::vector<SchemaLearner::DenseSeries> SchemaLearner::AllDenseSeries(const Inputs& inputs) {
+  std::vector<DenseSeries> all;
+  for (size_t field = 0; field < inputs.layout.fields.size(); ++field) {
+    all.push_back({.field = field});
+  }
+  for (const std::optional<DenseSeries>& series : TaskSeries(inputs.data, inputs.layout)) {
+    if (series.has_value() && std::ranges::find(all, *series) == all.end()) all.push_back(*series);
+  }
+  return all;
+}
 
 absl::Status SchemaLearner::Add(const Series& series, std::vector<Share>& shares) {
   LearnRows(series);
@@ -120,33 +142,33 @@ absl::Status SchemaLearner::LearnSample(const Series& series, int32_t anchor, bo
   for (size_t window = 0; window < windows_.size(); ++window) {
     const RowRange rows =
         RowsBetween(series.days, anchor - static_cast<int32_t>(windows_[window]) + 1, anchor);
-    for (size_t field = 0; field < inputs_.layout.fields.size(); ++field) {
-      double total = 0;
+    for (size_t i = 0; i < dense_series_.size(); ++i) {
+      const uint32_t column = inputs_.layout.fields[dense_series_[i].field].column;
+      double sum = 0;
       for (size_t row = rows.first; row < rows.last; ++row) {
-        const float value = series.Row(row)[inputs_.layout.fields[field].column];
-        if (!std::isnan(value)) total += value;
+        sum += DenseShare(dense_series_[i].statistic, series.Row(row)[column]);
       }
-      const double value = DenseValue(total);
-      Moments& moments = dense_moments_[field * windows_.size() + window];
+      const double value = DenseValue(sum);
+      Moments& moments = dense_moments_[i * windows_.size() + window];
       moments.sum += value;
       moments.squares += value * value;
-      LearnExposure(field, window, total);
+      LearnExposure(i, window, sum);
     }
   }
   return absl::OkStatus();
 }
 
-// As the net's offset has it: log1p of the total, scaled to the horizon.
-void SchemaLearner::LearnExposure(size_t field, size_t window, double total) {
-  for (size_t task = 0; task < exposure_fields_.size(); ++task) {
-    if (exposure_fields_[task] != field || total < 0) continue;
-    const double rate = (1 + total) * inputs_.data.horizon_days() / windows_[window];
+// As the net's offset has it: log1p of the sum, scaled to the horizon.
+void SchemaLearner::LearnExposure(size_t series, size_t window, double sum) {
+  for (size_t task = 0; task < exposure_series_.size(); ++task) {
+    if (exposure_series_[task] != series || sum < 0) continue;
+    const double rate = (1 + sum) * inputs_.data.horizon_days() / windows_[window];
     exposure_losses_[task * windows_.size() + window] += rate - labels_[task] * std::log(rate);
   }
 }
 
 uint32_t SchemaLearner::BestExposure(size_t task) const {
-  if (!exposure_fields_[task].has_value() || windows_.empty()) return 0;
+  if (!exposure_series_[task].has_value() || windows_.empty()) return 0;
   const auto first = exposure_losses_.begin() + static_cast<ptrdiff_t>(task * windows_.size());
   const auto best = std::min_element(first, first + static_cast<ptrdiff_t>(windows_.size()));
   return windows_[static_cast<size_t>(best - first)];
@@ -226,15 +248,16 @@ void SchemaLearner::AddSequenceFields(conf::Schema& schema) const {
 
 void SchemaLearner::AddDenseFeatures(conf::Schema& schema) const {
   const auto samples = static_cast<double>(training_samples_);
-  for (size_t field = 0; field < inputs_.layout.fields.size(); ++field) {
+  for (size_t i = 0; i < dense_series_.size(); ++i) {
     for (size_t window = 0; window < windows_.size(); ++window) {
-      const Moments& moments = dense_moments_[field * windows_.size() + window];
+      const Moments& moments = dense_moments_[i * windows_.size() + window];
       const double mean = moments.sum / samples;
       const double variance = std::max(moments.squares / samples - mean * mean, 0.0);
       // A feature that is the same for all samples says nothing; 1 keeps it at zero.
       const double deviation = variance > 1e-12 ? std::sqrt(variance) : 1.0;
-      schema.add_dense_names(
-          DenseName({.field = inputs_.layout.fields[field].name, .days = windows_[window]}));
+      schema.add_dense_names(DenseName({.field = inputs_.layout.fields[dense_series_[i].field].name,
+                                        .statistic = dense_series_[i].statistic,
+                                        .days = windows_[window]}));
       schema.add_dense_means(static_cast<float>(mean));
       schema.add_dense_deviations(static_cast<float>(deviation));
     }

@@ -14,6 +14,7 @@
 #include "conf/schema.pb.h"
 #include "data/attribute_table.h"
 #include "data/daily_layout.h"
+#include "data/dense_features.h"
 #include "data/discretiser.h"
 #include "data/sample_rule.h"
 #include "data/series.h"
@@ -49,13 +50,22 @@ class SchemaLearner {
   absl::StatusOr<conf::Schema> Finish() const;
 
  private:
+  struct DenseSeries {
+    size_t field = 0;  // index into DailyLayout.fields
+    DenseStatistic statistic = DenseStatistic::kTotal;
+    bool operator==(const DenseSeries&) const = default;
+  };
   struct Moments {
     double sum = 0;
     double squares = 0;
   };
 
+  static std::vector<std::optional<DenseSeries>> TaskSeries(const conf::Data& data,
+                                                            const DailyLayout& layout);
+  static std::vector<DenseSeries> AllDenseSeries(const Inputs& inputs);
+
   void LearnRows(const Series& series);
-  void LearnExposure(size_t field, size_t window, double total);
+  void LearnExposure(size_t series, size_t window, double sum);
   uint32_t BestExposure(size_t task) const;
   absl::Status LearnSample(const Series& series, int32_t anchor, bool training);
   void AddScenarioFields(conf::Schema& schema) const;
@@ -69,8 +79,9 @@ class SchemaLearner {
   std::vector<bool> entity_in_training_;
   std::vector<bool> scenario_in_training_;
   std::vector<double> label_sums_;                      // by task, over training samples
+  std::vector<DenseSeries> dense_series_;               // dense features: [series, windows]
   std::vector<Moments> dense_moments_;                  // by dense feature, over training samples
-  std::vector<std::optional<size_t>> exposure_fields_;  // by task: the field that it is the sum of
+  std::vector<std::optional<size_t>> exposure_series_;  // by task: the series that it goes on with
   std::vector<double> exposure_losses_;  // [tasks, windows] over training samples, eq. 19
   uint64_t training_samples_ = 0;
   std::vector<std::vector<uint64_t>> samples_;  // [splits][scenarios]

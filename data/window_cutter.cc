@@ -71,6 +71,7 @@ absl::Status WindowCutter::AddDense(const conf::Schema& schema, int index,
   auto window = std::find(windows_.begin(), windows_.end(), feature.days);
   if (window == windows_.end()) window = windows_.insert(window, feature.days);
   dense_.push_back({.sequence = static_cast<uint32_t>(field - sequence_names.begin()),
+                    .statistic = feature.statistic,
                     .window = static_cast<uint32_t>(window - windows_.begin()),
                     .mean = schema.dense_means(index),
                     .deviation = schema.dense_deviations(index)});
@@ -140,8 +141,9 @@ void WindowCutter::CutDense(const SampleFile& file, uint32_t first_row, uint32_t
   for (size_t i = 0; i < dense_.size(); ++i) {
     const uint32_t row = window_rows_[dense_[i].window];
     const std::span<const float> values(file.row_values[dense_[i].sequence]);
-    const float total = DenseValue(Total(values.subspan(row, last_row - row)));
-    dense[i] = (total - dense_[i].mean) / dense_[i].deviation;
+    const float value =
+        DenseValue(DenseSum(dense_[i].statistic, values.subspan(row, last_row - row)));
+    dense[i] = (value - dense_[i].mean) / dense_[i].deviation;
   }
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "conf/schema.pb.h"
 #include "data/batch.h"
+#include "data/dense_features.h"
 #include "data/sample_file.h"
 
 namespace caravan::data {
@@ -30,7 +31,8 @@ class WindowCutter {
  private:
   struct DenseSource {
     uint32_t sequence;  // index into SampleFile.row_values
-    uint32_t window;    // index into windows_
+    DenseStatistic statistic;
+    uint32_t window;  // index into windows_
     float mean;
     float deviation;
   };

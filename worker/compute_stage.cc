@@ -59,6 +59,12 @@ ComputeStage::ComputeStage(const Options& options)
       reports_(options.incarnation) {
   gradients_.dense = ReserveHugePages<float>(options.map->dense_floats());
   gradients_.dense.resize(options.map->dense_floats());
+  const conf::Training& training = options.run->job().training();
+  if (!training.has_reptile()) return;
+  reptile_.emplace(
+      model::Reptile::Options{.steps = training.reptile().inner_steps(),
+                              .rate = static_cast<float>(training.reptile().inner_rate())},
+      *options.graph, *options.executor);
 }
 
 model::Metrics ComputeStage::EmptyMetrics() const {
@@ -97,8 +103,12 @@ absl::Status ComputeStage::Train(const BlockLease& lease, std::unique_ptr<Prepar
     gradients_.rows[table].resize(batch->parameters.rows[table].size());
   }
   const std::vector<std::span<float>> row_gradients(gradients_.rows.begin(), gradients_.rows.end());
-  const model::ExecutorOutput output = options_.executor->ForwardBackward(
-      MakeExecutorInput(*batch), gradients_.dense, row_gradients);
+  const model::ExecutorInput input = MakeExecutorInput(*batch);
+  const model::ExecutorOutput output =
+      reptile_.has_value()
+          ? reptile_->ForwardBackward(input, batch->samples.scenarios, gradients_.dense,
+                                      row_gradients)
+          : options_.executor->ForwardBackward(input, gradients_.dense, row_gradients);
   const uint32_t samples = batch->samples.size;
   options_.counters->CountBatch(samples, output.loss, output.task_losses);
 

@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "conf/run_spec.pb.h"
 #include "model/executor.h"
 #include "model/metrics.h"
+#include "model/reptile.h"
 #include "net/request_client.h"
 #include "worker/block_reports.h"
 #include "worker/fetch_stage.h"
@@ -66,8 +68,9 @@ class ComputeStage {
   const bool in_turns_;  // SYNC
   PushWindow window_;
   BatchGradients gradients_;
-  RoundingDebt debt_;       // of worker.transfer BF16
-  model::Metrics metrics_;  // of the block being evaluated
+  std::optional<model::Reptile> reptile_;  // of training.reptile
+  RoundingDebt debt_;                      // of worker.transfer BF16
+  model::Metrics metrics_;                 // of the block being evaluated
   uint32_t version_lane_ = 0;
   uint64_t batches_pushed_ = 0;
   BlockReports reports_;

@@ -19,8 +19,10 @@
 #include "launch/flags.h"
 #include "model/net.h"
 
-DEFINE_string(models, "",
-              "nets to compare, parted by commas, the reference first; all where empty");
+DEFINE_string(
+    models, "",
+    "nets to compare, parted by commas, the reference first; all where empty. NAME+reptile: "
+    "trained by Reptile (training.reptile)");
 DEFINE_uint32(seeds, 3, "runs of each model, with training.seed 1, 2, ...");
 DEFINE_bool(ablations, false, "m2m and its three ablations (Table 5) in place of --models");
 DEFINE_string(
@@ -36,6 +38,8 @@ DEFINE_string(
 namespace caravan::launch {
 namespace {
 
+constexpr std::string_view kWithReptile = "+reptile";
+
 absl::StatusOr<std::vector<Variant>> NetVariants() {
   std::vector<std::string> wanted = model::NetNames();
   if (FLAGS_ablations) {
@@ -45,12 +49,17 @@ absl::StatusOr<std::vector<Variant>> NetVariants() {
   }
   const std::vector<std::string> known = model::NetNames();
   std::vector<Variant> variants;
+  variants.reserve(wanted.size());
   for (const std::string& name : wanted) {
-    if (std::ranges::find(known, name) == known.end()) {
+    const bool with_reptile = name.ends_with(kWithReptile);
+    const std::string net = with_reptile ? name.substr(0, name.size() - kWithReptile.size()) : name;
+    if (std::ranges::find(known, net) == known.end()) {
       return absl::InvalidArgumentError(
-          fmt::format("--models: \"{}\" is no net; there are: {}", name, fmt::join(known, ", ")));
+          fmt::format("--models: \"{}\" is no net; there are: {}", net, fmt::join(known, ", ")));
     }
-    variants.push_back({.name = name, .overrides = {"model.net=" + name}});
+    Variant variant{.name = name, .overrides = {"model.net=" + net}};
+    if (with_reptile) variant.overrides.emplace_back("training.reptile.inner_steps=4");
+    variants.push_back(std::move(variant));
   }
   return variants;
 }

@@ -100,6 +100,8 @@ Json DenseJson(const ManifestContent& content) {
     Json feature = {{"name", name}};
     if (const auto parsed = data::ParseDenseName(name); parsed.ok()) {
       feature["field"] = parsed->field;
+      feature["statistic"] =
+          parsed->statistic == data::DenseStatistic::kTotal ? "total" : "days_nonzero";
       feature["days"] = parsed->days;
     }
     feature["mean"] = schema.dense_means(i);
@@ -114,8 +116,9 @@ Json DenseJson(const ManifestContent& content) {
   }
   return {{"input", std::move(input)},
           {"definition",
-           "x = (sign(total) * log1p(|total|) - mean) / deviation; total: the field's raw values "
-           "over the last `days` days up to the anchor day, missing ones counted as 0"},
+           "x = (sign(s) * log1p(|s|) - mean) / deviation; s: the total of the field's raw values "
+           "over the last `days` days up to the anchor day, or the number of days on which they "
+           "are not 0; missing ones count as 0"},
           {"features", std::move(features)}};
 }
 

@@ -92,11 +92,13 @@ int ExposureFeature(const conf::Job& job, const conf::Schema& schema, const Grap
   const auto& tasks = job.data().tasks();
   const auto found = std::ranges::find(tasks, task.name, &conf::Task::name);
   const std::string& column = found->column().empty() ? found->name() : found->column();
-  const bool counts = found->aggregate() == conf::SUM && task.loss == conf::POISSON;
+  const bool counts = found->aggregate() != conf::ANY_NONZERO && task.loss == conf::POISSON;
+  const char* statistic = found->aggregate() == conf::SUM ? "total" : "nonzero";
   int feature = 0;
   for (; counts && feature < schema.dense_names_size(); ++feature) {
     for (const uint32_t table : {conf::BEHAVIOUR, conf::PERFORMANCE}) {
-      const std::string name = fmt::format("{}.{}.total_{}", kTableNames[table], column, days);
+      const std::string name =
+          fmt::format("{}.{}.{}_{}", kTableNames[table], column, statistic, days);
       if (schema.dense_names(feature) == name) return feature;
     }
   }
@@ -133,12 +135,12 @@ absl::StatusOr<std::vector<Exposure>> Exposures(const Graph& graph, const conf::
   if (found) return exposures;
   if (is_auto) {
     return absl::InvalidArgumentError(
-        "model.exposure_offset_auto: no task of aggregate SUM has a dense feature of its column, "
+        "model.exposure_offset_auto: no Poisson task has a dense feature of its column, "
         "which must be among data.performance_columns or data.behaviour_columns (a data folder of "
         "an earlier build must be imported anew)");
   }
   return absl::InvalidArgumentError(fmt::format(
-      "model.exposure_offset_days is {}, but no task of aggregate SUM has a dense feature over so "
+      "model.exposure_offset_days is {}, but no Poisson task has a dense feature over so "
       "many days: its column must be among data.performance_columns or data.behaviour_columns, and "
       "{} among data.dense_windows",
       days_of_all, days_of_all));

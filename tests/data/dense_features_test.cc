@@ -35,14 +35,23 @@ TEST(DenseFeaturesTest, NamesThereAndBack) {
       ParseDenseName(DenseName({.field = "performance.total_2", .days = 28}));
   ASSERT_TRUE(feature.ok()) << feature.status();
   EXPECT_EQ(feature->field, "performance.total_2");
+  EXPECT_EQ(feature->statistic, DenseStatistic::kTotal);
   EXPECT_EQ(feature->days, 28);
-  for (const char* bad : {"", "performance.flights", "x.total_", "x.total_0", "x.total_7x"}) {
+  const absl::StatusOr<DenseFeature> count = ParseDenseName(DenseName(
+      {.field = "behaviour.visits", .statistic = DenseStatistic::kDaysNonzero, .days = 7}));
+  ASSERT_TRUE(count.ok()) << count.status();
+  EXPECT_EQ(count->field, "behaviour.visits");
+  EXPECT_EQ(count->statistic, DenseStatistic::kDaysNonzero);
+  EXPECT_EQ(count->days, 7);
+  for (const char* bad : {"", "performance.flights", "x.total_", "x.total_0", "x.total_7x",
+                          "x.nonzero_", "x.days_7"}) {
     EXPECT_FALSE(ParseDenseName(bad).ok()) << bad;
   }
 }
 
-TEST(DenseFeaturesTest, TotalsOfMissingAndNegativeValues) {
-  EXPECT_EQ(Total(std::vector<float>{1, kMissing, 2}), 3);
+TEST(DenseFeaturesTest, SumsOfMissingAndNegativeValues) {
+  EXPECT_EQ(DenseSum(DenseStatistic::kTotal, std::vector<float>{1, kMissing, 2}), 3);
+  EXPECT_EQ(DenseSum(DenseStatistic::kDaysNonzero, std::vector<float>{5, kMissing, 0, -2}), 2);
   EXPECT_FLOAT_EQ(DenseValue(7), std::log(8.0F));
   EXPECT_FLOAT_EQ(DenseValue(-7), -std::log(8.0F));
   EXPECT_EQ(DenseValue(0), 0);

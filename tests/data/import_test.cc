@@ -51,7 +51,7 @@ TEST(ImportTest, ReportsAndSchemaSayWhatWasThere) {
   EXPECT_EQ(schema.fields(2).first_key(), 0);
   EXPECT_THAT(schema.dense_names(),
               testing::ElementsAre("behaviour.visits.total_3", "performance.clicks.total_3",
-                                   "performance.cost.total_3"));
+                                   "performance.cost.total_3", "performance.clicks.nonzero_3"));
   EXPECT_FALSE(std::filesystem::exists(world.out() + "/spill"));
   const absl::StatusOr<conf::Schema> inspected = InspectImportedFolder(world.out());
   ASSERT_TRUE(inspected.ok()) << inspected.status();
@@ -216,7 +216,12 @@ TEST(ImportTest, ATasksExposureIsTheWindowThatPredictsItBest) {
   const conf::Schema schema = world.Import()->schema;
   const auto tasks = static_cast<size_t>(schema.tasks_size());
   const auto features = static_cast<size_t>(schema.dense_names_size());
-  std::map<std::pair<std::string, uint32_t>, double> losses;
+  // Tasks clicks, cost and the number of days with clicks.
+  const std::map<std::pair<std::string, DenseStatistic>, int> task_of = {
+      {{"performance.clicks", DenseStatistic::kTotal}, 0},
+      {{"performance.cost", DenseStatistic::kTotal}, 1},
+      {{"performance.clicks", DenseStatistic::kDaysNonzero}, 2}};
+  std::map<std::pair<int, uint32_t>, double> losses;
   ASSERT_TRUE(
       VisitSplit(world.out(), schema, "train", 64, [&](const Batch& batch, const SampleReader&) {
         for (size_t i = 0; i < batch.size * features; ++i) {
@@ -224,22 +229,21 @@ TEST(ImportTest, ATasksExposureIsTheWindowThatPredictsItBest) {
           const auto feature = ParseDenseName(schema.dense_names(f)).value();
           const double log_rate = batch.dense[i] * schema.dense_deviations(f) +
                                   schema.dense_means(f) + std::log(3.0 / feature.days);
-          const size_t task = feature.field == "performance.clicks" ? 0 : 1;
-          if (feature.field == "behaviour.visits") continue;
-          losses[{feature.field, feature.days}] +=
-              std::exp(log_rate) - batch.labels[i / features * tasks + task] * log_rate;
+          const auto task = task_of.find({feature.field, feature.statistic});
+          if (task == task_of.end()) continue;
+          const float label =
+              batch.labels[i / features * tasks + static_cast<size_t>(task->second)];
+          losses[{task->second, feature.days}] += std::exp(log_rate) - label * log_rate;
         }
         return absl::OkStatus();
       }).ok());
-  ASSERT_EQ(losses.size(), 6U);
-  for (const int task : {0, 1}) {
-    const std::string field = task == 0 ? "performance.clicks" : "performance.cost";
+  ASSERT_EQ(losses.size(), 9U);
+  for (const int task : {0, 1, 2}) {
     for (const uint32_t days : {1U, 4U, 10U}) {
-      EXPECT_LE((losses[{field, schema.tasks(task).exposure_days()}]), (losses[{field, days}]));
+      EXPECT_LE((losses[{task, schema.tasks(task).exposure_days()}]), (losses[{task, days}]));
     }
   }
-  // Neither a count of days nor a binary task is a rate of its column.
-  EXPECT_EQ(schema.tasks(2).exposure_days(), 0U);
+  // A binary task is no rate of its column.
   EXPECT_EQ(schema.tasks(3).exposure_days(), 0U);
 }
 

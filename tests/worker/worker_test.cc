@@ -152,6 +152,17 @@ TEST_F(WorkerTest, TwoWorkersTrainEverySampleOnce) {
   ExpectEvaluation();
 }
 
+TEST_F(WorkerTest, ReptileTrainsEverySampleOnce) {
+  run_.mutable_job()->mutable_training()->mutable_reptile()->set_inner_steps(3);
+  Prepare();
+  Serve({});
+  EXPECT_EQ(Work(), absl::OkStatus());
+  Stop();
+  EXPECT_TRUE(scheduler_->done);
+  ExpectLedger();
+  ExpectEvaluation();
+}
+
 TEST_F(WorkerTest, ExactlyOnceWhateverGetsLostAndWhoeverLeaves) {
   Prepare();
   scheduler_->lease_lasts = Millis{150};
