@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/mutex.h"
 
 namespace caravan {
 
@@ -21,7 +21,7 @@ class BoundedQueue {
 
   // False when the queue is closed or still full after `timeout`; `value` is untouched then.
   bool Push(T&& value, absl::Duration timeout = absl::InfiniteDuration()) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(this, &BoundedQueue::HasRoomOrClosed), timeout);
     if (closed_ || values_.size() >= capacity_) return false;
     values_.push_back(std::move(value));
@@ -30,7 +30,7 @@ class BoundedQueue {
 
   // Nothing when `timeout` passes, or when the queue is closed and drained.
   std::optional<T> Pop(absl::Duration timeout = absl::InfiniteDuration()) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     mutex_.AwaitWithTimeout(absl::Condition(this, &BoundedQueue::HasValueOrClosed), timeout);
     if (values_.empty()) return std::nullopt;
     std::optional<T> value(std::move(values_.front()));
@@ -40,17 +40,17 @@ class BoundedQueue {
 
   // Wakes all waiters. What is queued can still be popped; nothing can be pushed.
   void Close() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     closed_ = true;
   }
 
   bool IsClosed() const {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return closed_;
   }
 
   size_t Size() const {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return values_.size();
   }
 
@@ -63,7 +63,7 @@ class BoundedQueue {
   }
 
   const size_t capacity_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   std::deque<T> values_ ABSL_GUARDED_BY(mutex_);
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

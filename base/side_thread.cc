@@ -16,14 +16,14 @@ SideThread::SideThread(int niceness) : thread_([this, niceness] { Run(niceness);
 
 SideThread::~SideThread() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const MutexLock lock(&mutex_);
     is_ending_ = true;
   }
   thread_.join();
 }
 
 void SideThread::Enqueue(std::function<void()> work) {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   queue_.push_back(std::move(work));
 }
 
@@ -38,7 +38,7 @@ void SideThread::Run(int niceness) {
   while (true) {
     std::function<void()> work;
     {
-      const absl::MutexLock lock(&mutex_);
+      const MutexLock lock(&mutex_);
       mutex_.Await(absl::Condition(&has_work));
       if (queue_.empty()) return;
       work = std::move(queue_.front());
@@ -59,7 +59,7 @@ void SideJob::Do(const std::function<absl::Status()>& work) {
   } catch (const std::exception& error) {
     status = absl::InternalError(error.what());
   }
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   result_ = std::move(status);
 }
 
@@ -74,7 +74,7 @@ void SideJob::Start(std::function<absl::Status()> work) {
 }
 
 std::optional<absl::Status> SideJob::TakeResult() {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   std::optional<absl::Status> result = std::exchange(result_, std::nullopt);
   if (result.has_value()) is_started_ = false;
   return result;
@@ -87,7 +87,7 @@ absl::Status SideJob::AwaitResult() {
 
 void SideJob::Wait() {
   CHECK(is_started_) << "nothing to wait for";
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   const auto has_result = [this]()
                               ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return result_.has_value(); };
   mutex_.Await(absl::Condition(&has_result));

@@ -9,7 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 
 namespace caravan {
 
@@ -28,7 +28,7 @@ class SideThread {
   void Enqueue(std::function<void()> work);
   void Run(int niceness);
 
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::deque<std::function<void()>> queue_ ABSL_GUARDED_BY(mutex_);  // one of each SideJob at most
   bool is_ending_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
@@ -60,7 +60,7 @@ class SideJob {
 
   SideThread* const thread_;
   bool is_started_ = false;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::optional<absl::Status> result_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "base/hash.h"
+#include "base/mutex.h"
 #include "fmt/format.h"
 
 namespace caravan::net {
@@ -29,8 +30,12 @@ void AddVectorFrame(Message& message, std::vector<T> values) {
   auto owned = std::make_unique<std::vector<T>>(std::move(values));
   message.frames.emplace_back(
       owned->data(), owned->size() * sizeof(T),
-      [](void*, void* hint) { delete static_cast<std::vector<T>*>(hint); }, owned.get());
-  static_cast<void>(owned.release());
+      [](void*, void* hint) {
+        TakeOver(hint);
+        delete static_cast<std::vector<T>*>(hint);
+      },
+      owned.get());
+  HandOver(owned.release());
 }
 
 template <typename Proto>

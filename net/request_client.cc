@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "base/status_macros.h"
 #include "fmt/format.h"
 #include "glog/logging.h"
@@ -45,26 +45,26 @@ class DealerRequestClient final : public RequestClient {
   void Cancel() override { cancelled_ = true; }
 
   void SetRun(uint64_t run_id, uint32_t routing_epoch) override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     table_.SetRun(run_id, routing_epoch);
   }
   void SetGiveUpAfter(Millis give_up_after) override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     table_.SetGiveUpAfter(give_up_after);
   }
 
   void Reroute(std::vector<std::string> endpoints, uint32_t routing_epoch) override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (next_routing_.has_value() && next_routing_->epoch >= routing_epoch) return;
     next_routing_ = NextRouting{std::move(endpoints), routing_epoch};
   }
   uint32_t routing_epoch() const override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return table_.routing_epoch();
   }
 
   uint64_t Start(size_t peer, Header header, std::vector<Frame> frames) override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     // An error is kept for Await: the request goes where it still can.
     const absl::Status rerouted = TakeNextRouting();
     if (!rerouted.ok()) VLOG(1) << rerouted;
@@ -79,7 +79,7 @@ class DealerRequestClient final : public RequestClient {
     while (true) {
       if (cancelled_) return absl::CancelledError("the wait for an answer was cancelled");
       {
-        absl::MutexLock lock(&mutex_);
+        MutexLock lock(&mutex_);
         CARAVAN_RETURN_IF_ERROR(TakeNextRouting());
         if (std::optional<Answer> answer = table_.TakeAnswer(ticket)) return *std::move(answer);
         CARAVAN_RETURN_IF_ERROR(CheckDeadline(ticket));
@@ -91,22 +91,22 @@ class DealerRequestClient final : public RequestClient {
 
   bool IsAnswered(uint64_t ticket) override {
     {
-      absl::MutexLock lock(&mutex_);
+      MutexLock lock(&mutex_);
       if (cancelled_ || table_.IsAnswered(ticket) || !TakeNextRouting().ok()) return true;
     }
     if (!ReceiveAll(Millis{0}).ok()) return true;
     RepeatOverdue();
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return table_.IsAnswered(ticket) || !CheckDeadline(ticket).ok();
   }
 
   void Forget(uint64_t ticket) override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     table_.Forget(ticket);
   }
 
   std::string Waiting() const override {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     const RequestTable::Request* oldest = table_.oldest();
     if (oldest == nullptr) return "";
     const Millis waited = clock_.Now() - oldest->started;
@@ -166,7 +166,7 @@ class DealerRequestClient final : public RequestClient {
                                  sockets_[peer]->Receive(Millis{0}));
         if (!message.has_value()) break;
         bytes_received_ += Bytes(*message);
-        absl::MutexLock lock(&mutex_);
+        MutexLock lock(&mutex_);
         if (!table_.Keep(peer, *std::move(message))) ++answers_dropped_;
       }
     }
@@ -174,7 +174,7 @@ class DealerRequestClient final : public RequestClient {
   }
 
   void RepeatOverdue() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     for (const uint64_t ticket : table_.TakeOverdue(clock_.Now())) Send(ticket);
   }
 
@@ -184,7 +184,7 @@ class DealerRequestClient final : public RequestClient {
   // The owner's; changed behind the lock alone, for Waiting() reads endpoints from elsewhere.
   std::vector<std::unique_ptr<DealerSocket>> sockets_;
   std::vector<DealerSocket*> readable_from_;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   RequestTable table_ ABSL_GUARDED_BY(mutex_);
   std::optional<NextRouting> next_routing_ ABSL_GUARDED_BY(mutex_);
   std::atomic<bool> cancelled_ = false;

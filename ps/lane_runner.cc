@@ -70,13 +70,13 @@ std::chrono::nanoseconds LaneRunner::processor_time() {
 }
 
 absl::Status LaneRunner::failure() const {
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   return failure_;
 }
 
 void LaneRunner::Fail(const absl::Status& status) {
   LOG(ERROR) << "lane at " << endpoint_ << " ends: " << std::string(status.message());
-  const absl::MutexLock lock(&mutex_);
+  const MutexLock lock(&mutex_);
   if (failure_.ok()) failure_ = status;
 }
 

@@ -13,8 +13,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "base/bounded_queue.h"
+#include "base/mutex.h"
 #include "base/side_thread.h"
 #include "net/socket.h"
 #include "ps/lane.h"
@@ -70,7 +70,7 @@ class LaneRunner {
   std::atomic<bool> ready_ = false;
   std::atomic<uint64_t> resident_bytes_ = 0;
   std::atomic<uint32_t> routing_epoch_ = 0;
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::thread build_;
   std::thread serve_;

@@ -11,6 +11,7 @@
 
 #include "absl/time/clock.h"
 #include "base/file.h"
+#include "base/mutex.h"
 #include "base/status_macros.h"
 #include "conf/run_spec.pb.h"
 #include "net/manifest_file.h"
@@ -202,7 +203,7 @@ class Server {
   // The folder is still its last owner's, which the scheduler knows; that it holds less than was
   // acknowledged is told when all lanes serve, by this process or the next.
   absl::Status GiveUpState() {
-    const absl::MutexLock lock(&building_mutex_);
+    const MutexLock lock(&building_mutex_);
     StateOwner owner = *folder_->owner();
     if (owner.state_lost) return absl::OkStatus();
     owner.state_lost = true;
@@ -219,7 +220,7 @@ class Server {
   }
 
   absl::StatusOr<conf::Manifest> VerifiedManifest(const std::string& directory) {
-    const absl::MutexLock lock(&building_mutex_);
+    const MutexLock lock(&building_mutex_);
     if (!manifest_.has_value()) {
       manifest_ = net::ReadManifest(directory);
       if (manifest_->ok()) {
@@ -302,7 +303,7 @@ class Server {
   std::atomic<bool> state_lost_ = false;
   absl::Time wait_told_at_ = absl::InfinitePast();
   bool run_is_over_ = false;
-  absl::Mutex building_mutex_;  // while lanes are built, for folder_ too
+  Mutex building_mutex_;  // while lanes are built, for folder_ too
   std::optional<absl::StatusOr<conf::Manifest>> manifest_ ABSL_GUARDED_BY(building_mutex_);
   std::vector<std::unique_ptr<LaneRunner>> lanes_;  // last: their builders use what is above
 };

@@ -3,8 +3,8 @@
 #define CARAVAN_WORKER_INTERRUPT_H_
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "base/mutex.h"
 
 namespace caravan::worker {
 
@@ -12,21 +12,21 @@ namespace caravan::worker {
 class Interrupt {
  public:
   void Set() {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     set_ = true;
   }
   bool IsSet() const {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return set_;
   }
   // Waits for `timeout` or until it is set; true when it is.
   bool WaitFor(absl::Duration timeout) const {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return mutex_.AwaitWithTimeout(absl::Condition(&set_), timeout);
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   bool set_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -78,7 +78,7 @@ absl::Status Pipeline::Run() {
   RunComputeStage();
   fetch.join();
   heartbeat.join();
-  absl::MutexLock lock(&mutex_);
+  MutexLock lock(&mutex_);
   return *cause_;
 }
 
@@ -139,7 +139,7 @@ void Pipeline::Reroute(const net::Routing& routing) {
 
 void Pipeline::Leave(const absl::Status& cause) {
   {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     if (!cause_.has_value()) cause_ = cause;
   }
   interrupt_.Set();

@@ -11,7 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 #include "conf/run_spec.pb.h"
 #include "model/executor.h"
 #include "net/request_client.h"
@@ -73,7 +73,7 @@ class Pipeline {
   StageQueues queues_;
   WorkerCounters counters_;
   Interrupt interrupt_;
-  absl::Mutex mutex_;
+  Mutex mutex_;
   std::optional<absl::Status> cause_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
+#include "base/mutex.h"
 
 namespace caravan::worker {
 
@@ -25,7 +25,7 @@ class WorkerCounters {
  public:
   // A trained batch. Losses are means over its samples.
   void CountBatch(uint32_t samples, double loss, std::span<const double> task_losses) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     totals_.samples += samples;
     ++totals_.batches;
     totals_.loss_sum += loss * samples;
@@ -35,16 +35,16 @@ class WorkerCounters {
     }
   }
   void SetStaleness(double sum) {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     totals_.staleness_sum = sum;
   }
   WorkerTotals Read() const {
-    absl::MutexLock lock(&mutex_);
+    MutexLock lock(&mutex_);
     return totals_;
   }
 
  private:
-  mutable absl::Mutex mutex_;
+  mutable Mutex mutex_;
   WorkerTotals totals_ ABSL_GUARDED_BY(mutex_);
 };
 
