@@ -171,7 +171,9 @@ void Multiply(const Product<typename S::Number>& p) {
   const size_t panels = full == 0 ? 1 : full / kWidth;
   const size_t a_share = (p.inner + panels * kLine - 1) / (panels * kLine) * kLine;
   // About the rows of a tile.
-  const size_t tile_rows = S::kAccumulators * S::kLanes / (full == 0 ? p.columns : kWidth) + 1;
+  const size_t tile_columns = full == 0 ? p.columns : kWidth;
+  const size_t tile_rows =
+      tile_columns <= S::kLanes ? kRowsOfVector : S::kAccumulators * S::kLanes / tile_columns + 1;
   Fetch<typename S::Number> fetch(p.ahead, p.rows * panels / tile_rows + 1);
   for (size_t row = 0; full > 0 && row < p.rows; row += kRows) {
     const size_t rows_end = row + kRows < p.rows ? row + kRows : p.rows;
