@@ -35,6 +35,8 @@ constexpr SuiteCase kCases[] = {
     {.net = "m2m", .view_width = 256, .scope = conf::SHARED, .threads = 2},
     {.net = "m2m", .view_width = 64, .threads = 2},
     {.net = "m2m", .view_width = 64, .scope = conf::SHARED, .threads = 2},
+    {.net = "m2m", .view_width = 256, .distinct = 64, .threads = 2},
+    {.net = "m2m", .view_width = 256, .distinct = 16, .threads = 2},
     {.net = "shared_bottom", .view_width = 256},
     {.net = "mran", .view_width = 256},
     {.net = "mmoe", .view_width = 256},

@@ -107,6 +107,26 @@ struct LaneRows {
   bool adds = false;  // to what the rows hold
 };
 
+// Every token of a sample beside every task: rows of sums, tanh of which is scored by v.
+template <typename T>
+struct Alignment {
+  const T* tokens = nullptr;  // u: [token_count, width]
+  const T* tasks = nullptr;   // c: [task_count, width]
+  const T* vector = nullptr;  // v: [width]
+  size_t token_count = 0;
+  size_t task_count = 0;
+  size_t width = 0;
+};
+
+// Of u, c and v, laid out as these, which are added to; and of the scores, from which they follow.
+template <typename T>
+struct AlignmentGradient {
+  const T* scores = nullptr;  // [task_count, token_count]
+  T* tokens = nullptr;
+  T* tasks = nullptr;
+  T* vector = nullptr;
+};
+
 template <typename T>
 struct KernelSet {
   const char* name;
@@ -126,6 +146,9 @@ struct KernelSet {
   void (*softmax)(T* z, size_t rows, size_t columns, T scale);
   // gradient, of p, turned into that of z: dz_ij = scale p_ij (dp_ij - sum_j p_ij dp_ij)
   void (*softmax_backward)(const T* p, size_t rows, size_t columns, T scale, T* gradient);
+  // scores(t, j) = sum_i v(i) tanh(u(j, i) + c(t, i));  scores: [task_count, token_count]
+  void (*align)(const Alignment<T>& alignment, T* scores);
+  void (*align_backward)(const Alignment<T>& alignment, const AlignmentGradient<T>& gradient);
 };
 
 enum class InstructionSet : uint8_t { kPlain, kAvx2, kAvx512 };

@@ -4,6 +4,8 @@
 // over the whole inner extent. With 24 of them (AVX-512; 12 with 16 registers) a step has 10 loads
 // for 24 multiply-adds, below the two a cycle that processors do, and hides their latency. Columns
 // that do not fill the last vector make it overlap the one before it: both hold the same sums.
+// A tile of one vector takes 8 rows: as many multiply-adds hide their latency, and the addresses of
+// more rows would not fit the registers.
 #ifndef CARAVAN_MODEL_KERNELS_PRODUCT_KERNEL_H_
 #define CARAVAN_MODEL_KERNELS_PRODUCT_KERNEL_H_
 
@@ -71,6 +73,7 @@ template <typename S, int M>
 }
 
 constexpr size_t kLineBytes = 64;
+constexpr int kRowsOfVector = 8;
 
 // Hands out what is wanted next, a share of it with each tile: all at once would wait for memory
 // instead of computing meanwhile.
@@ -129,7 +132,8 @@ template <typename S, int N>
 [[gnu::noinline]] void RowsOfVectors(const Product<typename S::Number>& p, size_t row,
                                      size_t rows_end, size_t column, size_t columns,
                                      Fetch<typename S::Number>& fetch) {
-  Rows<S, S::kAccumulators / N, N>(p, row, rows_end, column, columns, fetch);
+  constexpr int kRows = N > 1 ? S::kAccumulators / N : kRowsOfVector;
+  Rows<S, kRows, N>(p, row, rows_end, column, columns, fetch);
 }
 
 // The next rows of A and C, where they lie in memory as they are read: of A the part that falls to
@@ -167,7 +171,9 @@ void Multiply(const Product<typename S::Number>& p) {
   const size_t panels = full == 0 ? 1 : full / kWidth;
   const size_t a_share = (p.inner + panels * kLine - 1) / (panels * kLine) * kLine;
   // About the rows of a tile.
-  const size_t tile_rows = S::kAccumulators * S::kLanes / (full == 0 ? p.columns : kWidth) + 1;
+  const size_t tile_columns = full == 0 ? p.columns : kWidth;
+  const size_t tile_rows =
+      tile_columns <= S::kLanes ? kRowsOfVector : S::kAccumulators * S::kLanes / tile_columns + 1;
   Fetch<typename S::Number> fetch(p.ahead, p.rows * panels / tile_rows + 1);
   for (size_t row = 0; full > 0 && row < p.rows; row += kRows) {
     const size_t rows_end = row + kRows < p.rows ? row + kRows : p.rows;

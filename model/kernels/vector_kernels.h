@@ -5,6 +5,7 @@
 #ifndef CARAVAN_MODEL_KERNELS_VECTOR_KERNELS_H_
 #define CARAVAN_MODEL_KERNELS_VECTOR_KERNELS_H_
 
+#include "model/kernels/alignment_kernels.h"
 #include "model/kernels/kernels.h"
 #include "model/kernels/lane_kernels.h"
 #include "model/kernels/product_kernel.h"
@@ -25,7 +26,9 @@ constexpr KernelSet<typename S::Number> KernelSetOf(const char* name) {
           .to_lanes = ToLanes<S>,
           .from_lanes = FromLanes<S>,
           .softmax = Softmax<S>,
-          .softmax_backward = SoftmaxBackward<S>};
+          .softmax_backward = SoftmaxBackward<S>,
+          .align = Align<S>,
+          .align_backward = AlignBackward<S>};
 }
 
 }  // namespace

@@ -9,12 +9,10 @@
 #include "model/initializers.h"
 #include "model/nets/features.h"
 #include "model/ops/concat.h"
-#include "model/ops/expert_mixture.h"
 #include "model/ops/linear.h"
-#include "model/ops/pair_concat.h"
 #include "model/ops/parameter_value.h"
 #include "model/ops/self_attention.h"
-#include "model/ops/tanh.h"
+#include "model/ops/task_alignment.h"
 
 namespace caravan::model {
 namespace {
@@ -37,20 +35,13 @@ ValueId AddTokens(Graph& graph, const conf::Model& model) {
   return AddConcat(graph, "tokens", tokens, {count, width});
 }
 
-// Scores' hidden layer of the alignment: tanh(W [p_j | T_t] + b), [m, J, d].
+// R_t of each task, [m, d].
 ValueId AddAlignment(Graph& graph, const conf::Model& model, ValueId tokens) {
   const auto tasks = static_cast<uint32_t>(graph.tasks().size());
-  const uint32_t width = model.view_width();
-  const ParameterId embedding = graph.AddParameter(
-      "tasks.embedding", {tasks, width}, NormalInitializer(kAttributeEmbeddingDeviation), false);
-  LinearOptions options;
-  options.in = 2 * width;
-  options.out = width;
-  options.shape = {tasks, graph.value(tokens).shape[0], width};
-  const ValueId pairs =
-      AddPairConcat(graph, "pairs", tokens, AddParameterValue(graph, "tasks", embedding));
-  return AddTanh(graph, "alignment.hidden",
-                 AddLinear(graph, "alignment", pairs, std::move(options)));
+  const ParameterId embedding =
+      graph.AddParameter("tasks.embedding", {tasks, model.view_width()},
+                         NormalInitializer(kAttributeEmbeddingDeviation), false);
+  return AddTaskAlignment(graph, "alignment", tokens, AddParameterValue(graph, "tasks", embedding));
 }
 
 }  // namespace
@@ -66,8 +57,7 @@ absl::StatusOr<std::unique_ptr<Graph>> BuildMran(const conf::Job& job, const con
   CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<Graph> graph, StartGraph(job, schema));
   const ValueId tokens =
       AddSelfAttention(*graph, "token_attention", AddTokens(*graph, model), model.heads());
-  const ValueId aligned =
-      AddExpertMixture(*graph, "alignment", AddAlignment(*graph, model, tokens), tokens);
+  const ValueId aligned = AddAlignment(*graph, model, tokens);
   const ValueId related = AddSelfAttention(*graph, "task_attention", aligned, model.heads());
   const ValueId towers = AddTaskLayer(*graph, "towers", related, model, kTowerWidth);
   CARAVAN_RETURN_IF_ERROR(AddOutputs(*graph, towers, job, schema));

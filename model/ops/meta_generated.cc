@@ -14,6 +14,8 @@ constexpr size_t kPanelColumns = 16;
 constexpr size_t kPanelElements = kPanelOutputs * kPanelColumns;
 // Slots to which a panel's W is applied at a time.
 constexpr size_t kSlotsAtATime = 20;
+// What a group of panels may have of arrays of lanes: most of a second-level cache.
+constexpr size_t kGroupBytes = size_t{768} << 10;
 
 struct Panel {
   size_t output = 0;  // first
@@ -23,22 +25,74 @@ struct Panel {
   size_t elements() const { return outputs * columns; }
 };
 
-// Visits the panels column by column, so that rows of h stay near: visit(panel, next panel), the
-// latter empty behind the last.
+template <typename T>
+Panel PanelAt(const GeneratedMap<T>& map, size_t output, size_t column) {
+  return {output, std::min(kPanelOutputs, map.outputs - output), column,
+          std::min(kPanelColumns, map.columns - column)};
+}
+
+// Outputs or columns of a group: as many panels as keep what they have of `arrays` arrays of lanes
+// in the second-level cache.
+template <typename T>
+size_t GroupOf(const GeneratedMap<T>& map, size_t panel, size_t arrays) {
+  const size_t bytes = panel * map.slots * map.lanes * arrays * sizeof(T);
+  return std::max<size_t>(1, kGroupBytes / bytes) * panel;
+}
+
+// Hands panels on one behind: visit(panel, next panel), the latter empty behind the last.
+template <typename Visit>
+class Pairwise {
+ public:
+  explicit Pairwise(const Visit& visit) : visit_(visit) {}
+  void Add(const Panel& panel) {
+    if (before_.outputs > 0) visit_(before_, panel);
+    before_ = panel;
+  }
+  void Finish() { visit_(before_, Panel{}); }
+
+ private:
+  const Visit& visit_;
+  Panel before_;
+};
+
+// Groups of outputs, whose y stays near while all columns pass.
 template <typename T, typename Visit>
-void ForEachPanel(const GeneratedMap<T>& map, const Visit& visit) {
-  const auto at = [&](size_t column, size_t output) {
-    if (column >= map.columns) return Panel{};
-    return Panel{output, std::min(kPanelOutputs, map.outputs - output), column,
-                 std::min(kPanelColumns, map.columns - column)};
-  };
-  for (size_t column = 0; column < map.columns; column += kPanelColumns) {
-    for (size_t output = 0; output < map.outputs; output += kPanelOutputs) {
-      const size_t next = output + kPanelOutputs;
-      visit(at(column, output),
-            next < map.outputs ? at(column, next) : at(column + kPanelColumns, 0));
+void ForEachPanelForward(const GeneratedMap<T>& map, const Visit& visit) {
+  const size_t group = GroupOf(map, kPanelOutputs, 1);
+  Pairwise<Visit> panels(visit);
+  for (size_t first = 0; first < map.outputs; first += group) {
+    const size_t end = std::min(map.outputs, first + group);
+    for (size_t column = 0; column < map.columns; column += kPanelColumns) {
+      for (size_t output = first; output < end; output += kPanelOutputs) {
+        panels.Add(PanelAt(map, output, column));
+      }
     }
   }
+  panels.Finish();
+}
+
+// Groups of columns, whose h and dh stay near while all outputs pass. begin_group(first, end) is
+// called before the first panel of columns [first, end) is visited.
+template <typename T, typename BeginGroup, typename Visit>
+void ForEachPanelBackward(const GeneratedMap<T>& map, const BeginGroup& begin_group,
+                          const Visit& visit) {
+  const size_t group = GroupOf(map, kPanelColumns, 2);
+  const auto visit_panel = [&](const Panel& panel, const Panel& next) {
+    if (panel.output == 0 && panel.column % group == 0) {
+      begin_group(panel.column, std::min(map.columns, panel.column + group));
+    }
+    visit(panel, next);
+  };
+  Pairwise<decltype(visit_panel)> panels(visit_panel);
+  for (size_t first = 0; first < map.columns; first += group) {
+    const size_t end = std::min(map.columns, first + group);
+    for (size_t output = 0; output < map.outputs; output += kPanelOutputs) {
+      for (size_t column = first; column < end; column += kPanelColumns) {
+        panels.Add(PanelAt(map, output, column));
+      }
+    }
+  }
+  panels.Finish();
 }
 
 // The panel's part of V_w as [elements, PaddedLanes(s)] and of v_w as [elements]: read once for all
@@ -67,7 +121,7 @@ struct Buffers {
         weight_gradient(tile + kPanelElements * kTileLanes) {}
   T* weights;
   T* start;
-  T* tile;             // W of the panel for kTileLanes lanes: [kPanelElements, kTileLanes]
+  T* tile;             // W of the panel for the lanes of a tile: [kPanelElements, lanes]
   T* weight_gradient;  // [kPanelElements, lane_stride]
 };
 
@@ -75,52 +129,66 @@ struct Buffers {
 template <typename T>
 struct Patch {
   const T* weights;  // of these lanes, within the tile
+  size_t stride;     // of the tile: its lanes
   size_t lane;       // first
   size_t slot;       // first
   size_t slots;
 };
 
-// Forms W of the panel for a tile of lanes after the other and visits its patches.
+// Rows [first, end) of the panel's part of V_w, or of an array laid out as it.
+template <typename T>
+Ahead<T> RowsAhead(const GeneratedMap<T>& map, const T* weight_map, const Panel& panel,
+                   size_t first, size_t end) {
+  const size_t row = map.width * map.scenario;
+  return {.data = weight_map + (panel.output + first) * row + panel.column * map.scenario,
+          .rows = end - first,
+          .row_elements = panel.columns * map.scenario,
+          .row_stride = row};
+}
+
+// Forms W of the panel for a tile of lanes after the other and visits its patches; meanwhile
+// fetches the first `fetched_rows` rows of the next panel.
 template <typename T, typename Visit>
 void ForEachPatch(const GeneratedMap<T>& map, const Panel& panel, const Panel& next,
-                  const Buffers<T>& buffers, const Visit& visit) {
+                  size_t fetched_rows, const Buffers<T>& buffers, const Visit& visit) {
   const size_t padded = PaddedLanes(map.scenario);
-  const T* next_map = map.weight_map + (next.output * map.width + next.column) * map.scenario;
   for (size_t tile = 0; tile < map.lanes; tile += kTileLanes) {
     const size_t tile_end = std::min(map.lanes, tile + kTileLanes);
-    // Rows of the next panel, in equal shares over the lanes.
-    const size_t fetched = next.outputs * tile / map.lanes;
-    const size_t fetch_end = next.outputs * tile_end / map.lanes;
+    const size_t tile_lanes = tile_end - tile;
+    // In equal shares over the lanes.
+    const size_t fetched = fetched_rows * tile / map.lanes;
+    const size_t fetch_end = fetched_rows * tile_end / map.lanes;
     map.kernels->multiply({.a = buffers.weights,
                            .a_row = padded,
                            .a_step = 1,
                            .b = map.scenario_lanes + tile,
                            .b_step = map.lane_stride,
                            .c = buffers.tile,
-                           .c_row = kTileLanes,
+                           .c_row = tile_lanes,
                            .rows = panel.elements(),
-                           .columns = tile_end - tile,
+                           .columns = tile_lanes,
                            .inner = map.scenario,
                            .start = ProductStart::kRows,
                            .row_start = buffers.start,
-                           .ahead = {.data = next_map + fetched * map.width * map.scenario,
-                                     .rows = fetch_end - fetched,
-                                     .row_elements = next.columns * map.scenario,
-                                     .row_stride = map.width * map.scenario}});
+                           .ahead = RowsAhead(map, map.weight_map, next, fetched, fetch_end)});
     for (size_t lane = tile; lane < tile_end; lane += kLaneMultiple) {
       for (size_t slot = 0; slot < map.slots; slot += kSlotsAtATime) {
-        visit(Patch<T>{buffers.tile + (lane - tile), lane, slot,
+        visit(Patch<T>{buffers.tile + (lane - tile), tile_lanes, lane, slot,
                        std::min(kSlotsAtATime, map.slots - slot)});
       }
     }
   }
 }
 
-// From the panel's dW, those of V_w, v_w and s.
+// From the panel's dW, those of V_w, v_w and s. Meanwhile fetches what is written next of V_w's
+// gradient, which else would wait for memory line by line, and rows of the next panel from
+// `fetched_rows` on.
 template <typename T>
 void PanelBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradient,
-                   const Panel& panel, const Buffers<T>& buffers) {
+                   const Panel& panel, const Panel& next, size_t fetched_rows,
+                   const Buffers<T>& buffers) {
   const size_t padded = PaddedLanes(map.scenario);
+  const T* d_map = gradient.weight_map;
   for (size_t i = 0; i < panel.outputs; ++i) {
     const size_t first = (panel.output + i) * map.width + panel.column;
     const T* dw = buffers.weight_gradient + i * panel.columns * map.lane_stride;
@@ -135,21 +203,26 @@ void PanelBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradi
          .rows = panel.columns,
          .columns = map.scenario,
          .inner = map.lanes,
-         .start = gradient.overwrites_map ? ProductStart::kZero : ProductStart::kAdd});
+         .start = gradient.overwrites_map ? ProductStart::kZero : ProductStart::kAdd,
+         .ahead = i + 1 < panel.outputs
+                      ? RowsAhead(map, d_map, panel, i + 1, i + 2)
+                      : RowsAhead(map, d_map, next, 0, std::min<size_t>(1, next.outputs))});
     map.kernels->add_row_sums(dw, map.lane_stride, panel.columns, map.lanes,
                               gradient.weight_start + first);
   }
-  map.kernels->multiply({.a = buffers.weight_gradient,
-                         .a_row = 1,
-                         .a_step = map.lane_stride,
-                         .b = buffers.weights,
-                         .b_step = padded,
-                         .c = gradient.scenario_rows,
-                         .c_row = padded,
-                         .rows = map.lanes,
-                         .columns = map.scenario,
-                         .inner = panel.elements(),
-                         .start = ProductStart::kAdd});
+  map.kernels->multiply(
+      {.a = buffers.weight_gradient,
+       .a_row = 1,
+       .a_step = map.lane_stride,
+       .b = buffers.weights,
+       .b_step = padded,
+       .c = gradient.scenario_rows,
+       .c_row = padded,
+       .rows = map.lanes,
+       .columns = map.scenario,
+       .inner = panel.elements(),
+       .start = ProductStart::kAdd,
+       .ahead = RowsAhead(map, map.weight_map, next, fetched_rows, next.outputs)});
 }
 
 // y(i, r) += sum_j W(i, j) h(j, r)
@@ -160,8 +233,8 @@ void ApplyPatch(const GeneratedMap<T>& map, const Panel& panel, const Patch<T>& 
   const LaneLayout output = LaneLayout::Blocked(map.outputs, map.slots);
   map.kernels->multiply_lanes(
       {.a = patch.weights,
-       .a_row = panel.columns * kTileLanes,
-       .a_step = kTileLanes,
+       .a_row = panel.columns * patch.stride,
+       .a_step = patch.stride,
        .b = h + input.Offset(patch.slot, patch.lane) + panel.column * input.step(),
        .b_step = input.step(),
        .b_column = kLaneMultiple,
@@ -183,8 +256,8 @@ void ApplyPatchBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& 
   const size_t h_at = input.Offset(patch.slot, patch.lane) + panel.column * input.step();
   const T* dz = gradient.dz + output.Offset(patch.slot, patch.lane) + panel.output * output.step();
   map.kernels->multiply_lanes({.a = patch.weights,
-                               .a_row = kTileLanes,
-                               .a_step = panel.columns * kTileLanes,
+                               .a_row = patch.stride,
+                               .a_step = panel.columns * patch.stride,
                                .b = dz,
                                .b_step = output.step(),
                                .b_column = kLaneMultiple,
@@ -219,9 +292,9 @@ size_t GenerateScratch(size_t scenario, size_t lane_stride) {
 template <typename T>
 void GenerateForward(const GeneratedMap<T>& map, const T* h, T* y, T* scratch) {
   const Buffers<T> buffers(scratch, map.scenario);
-  ForEachPanel(map, [&](const Panel& panel, const Panel& next) {
+  ForEachPanelForward(map, [&](const Panel& panel, const Panel& next) {
     CopyPanel(map, panel, buffers.weights, buffers.start);
-    ForEachPatch(map, panel, next, buffers,
+    ForEachPatch(map, panel, next, next.outputs, buffers,
                  [&](const Patch<T>& patch) { ApplyPatch(map, panel, patch, h, y); });
   });
 }
@@ -230,15 +303,13 @@ template <typename T>
 void GenerateBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradient,
                       T* scratch) {
   const Buffers<T> buffers(scratch, map.scenario);
-  ForEachPanel(map, [&](const Panel& panel, const Panel& next) {
+  ForEachPanelBackward(map, gradient.await_columns, [&](const Panel& panel, const Panel& next) {
     CopyPanel(map, panel, buffers.weights, buffers.start);
-    ForEachPatch(map, panel, next, buffers, [&](const Patch<T>& patch) {
+    const size_t fetched_rows = next.outputs / 2;
+    ForEachPatch(map, panel, next, fetched_rows, buffers, [&](const Patch<T>& patch) {
       ApplyPatchBackward(map, gradient, panel, patch, buffers.weight_gradient);
     });
-    if (panel.output == 0) {
-      gradient.await_columns(panel.column, panel.column + panel.columns);
-    }
-    PanelBackward(map, gradient, panel, buffers);
+    PanelBackward(map, gradient, panel, next, fetched_rows, buffers);
   });
 }
 

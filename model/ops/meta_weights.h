@@ -10,9 +10,12 @@
 //   forms W again for dh, puts dW in its place, and once a panel has the dW of all lanes, a few
 //   hundred kilobytes in the second-level cache, dV_w = dW s^T and ds = dW^T V_w are one product
 //   each. So V_w and dV_w pass the memory once a direction, and each product has the whole batch, s
-//   or the panel as its inner extent. Panels go column by column: h of 16 columns stays in the
-//   second-level cache for all outputs. FLOPs a lane: 2 n columns s forward, three times that
-//   backward (W, dV_w, ds), and for each row 2 n columns forward and twice that backward.
+//   or the panel as its inner extent. Panels go in groups: forward of outputs, whose y stays in the
+//   second-level cache while all columns of h pass, backward of columns, whose h and dh do so while
+//   all outputs of dz pass. With few lanes the memory is the limit, so the next panel of V_w and
+//   the next rows of dV_w are fetched while products are formed. FLOPs a lane: 2 n columns s
+//   forward, three times that backward (W, dV_w, ds), and for each row 2 n columns forward and
+//   twice that backward.
 //
 // Factor (one row, one lane a sample). With q(j, c, l) = h(j, l) s(c, l):
 //   y(i, l) = sum_(j, c) V_w(i, j, c) q(j, c, l) + sum_j v_w(i, j) h(j, l)

@@ -207,6 +207,47 @@ TEST_P(KernelsTest, SoftmaxAndItsGradient) {
   }
 }
 
+TEST_P(KernelsTest, AlignmentAndItsGradient) {
+  constexpr size_t kTokens = 3;
+  constexpr size_t kTasks = 2;
+  for (const size_t width : {1, 3, 4, 8, 15, 16, 17, 40}) {
+    std::vector<float> u = Random(kTokens * width);
+    const std::vector<float> c = Random(kTasks * width);
+    u[0] = 50;  // where tanh is 1, and exp of it could not be held
+    u[width] = -c[0] + 1e-4F;
+    const std::vector<float> v = Random(width);
+    const Alignment<float> pairs = {u.data(), c.data(), v.data(), kTokens, kTasks, width};
+    std::vector<float> scores(kTasks * kTokens, 99.0F);
+    kernels().align(pairs, scores.data());
+    const std::vector<float> d_scores = Random(scores.size());
+    const std::vector<float> before = Random((kTokens + kTasks + 1) * width);
+    std::vector<float> gradients = before;
+    float* const du = gradients.data();
+    float* const dc = du + kTokens * width;
+    float* const dv = dc + kTasks * width;
+    kernels().align_backward(pairs, {d_scores.data(), du, dc, dv});
+    std::vector<double> expected(before.begin(), before.end());
+    for (size_t t = 0; t < kTasks; ++t) {
+      for (size_t j = 0; j < kTokens; ++j) {
+        const size_t at = t * kTokens + j;
+        double score = 0;
+        for (size_t i = 0; i < width; ++i) {
+          const double h = std::tanh(static_cast<double>(u[j * width + i] + c[t * width + i]));
+          const double d_sum = d_scores[at] * v[i] * (1 - h * h);
+          score += v[i] * h;
+          expected[j * width + i] += d_sum;
+          expected[(kTokens + t) * width + i] += d_sum;
+          expected[(kTokens + kTasks) * width + i] += d_scores[at] * h;
+        }
+        ASSERT_NEAR(scores[at], score, 1e-5) << width << ": " << t << ", " << j;
+      }
+    }
+    for (size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_NEAR(gradients[i], expected[i], 1e-5) << width << ": " << i;
+    }
+  }
+}
+
 TEST_P(KernelsTest, ProductsWithTheScenario) {
   for (const size_t lanes : {16, 32}) {
     const size_t columns = 3;

@@ -188,6 +188,12 @@ TEST_P(MetaLayerTest, SeveralRowsAreGenerated) {
   ExpectExact({.rows = 1, .width = 70, .scenario = 17, .batch = 1}, GetParam());
 }
 
+// More of h and y than a cache has room for.
+TEST_P(MetaLayerTest, PanelsGoInGroups) {
+  ExpectExact({.rows = 6, .width = 70, .scenario = 3, .batch = 256}, GetParam());
+  ExpectExact({.rows = 3, .width = 70, .scenario = 3, .batch = 256}, GetParam());
+}
+
 TEST_P(MetaLayerTest, EqualScenariosShareWeights) {
   ExpectExact({.groups = true, .rows = 1, .width = 19, .scenario = 20, .batch = 70, .distinct = 4},
               GetParam());

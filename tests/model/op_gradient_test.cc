@@ -16,7 +16,7 @@
 #include "model/ops/row_embedding.h"
 #include "model/ops/self_attention.h"
 #include "model/ops/sequence_embedding.h"
-#include "model/ops/tanh.h"
+#include "model/ops/task_alignment.h"
 #include "tests/model/small_world.h"
 
 namespace caravan::model {
@@ -180,9 +180,13 @@ TEST(OpGradientTest, CrossStitch) {
   ExpectGradientsMatch(*graph, kBatch);
 }
 
-TEST(OpGradientTest, Tanh) {
+TEST(OpGradientTest, TaskAlignment) {
   const auto graph = SmallGraph();
-  CloseGraph(*graph, AddTanh(*graph, "tanh", AddInput(*graph, "x", {5})));
+  const ParameterId embedding =
+      graph->AddParameter("tasks.embedding", {3, 5}, NormalInitializer(1), false);
+  const ValueId tasks = AddParameterValue(*graph, "tasks", embedding);
+  CloseGraph(*graph,
+             AddTaskAlignment(*graph, "alignment", AddInput(*graph, "tokens", {4, 5}), tasks));
   ExpectGradientsMatch(*graph, kBatch);
 }
 
