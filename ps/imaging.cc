@@ -32,7 +32,8 @@ Imaging::Imaging(const Parts& parts, std::string directory, uint64_t part_bytes,
       part_bytes_(part_bytes),
       state_(std::move(state)),
       next_image_(state_.next_image()),
-      job_(parts.writer) {}
+      cold_job_(parts.cold),
+      commit_job_(parts.writer) {}
 
 void Imaging::Begin(uint64_t lsn, std::string checkpoint) {
   CHECK(!is_active()) << directory_;
@@ -65,13 +66,14 @@ void Imaging::Begin(uint64_t lsn, std::string checkpoint) {
                 FormatShardRecord(parts_.rows->rows(shard)));
   }
   writer_->Put(records);
-  job_.Start([this] { return LinkCold(); });
+  cold_job_.Start([this] { return LinkCold(); });
 }
 
 bool Imaging::NeedsSlice() const {
   if (writer_ == nullptr) return false;
   const bool is_copying = stage_ == Stage::kSweep && !rows_swept_ && !writer_->is_behind();
-  return is_copying || (job_.is_started() && parts_.writer == nullptr);
+  return is_copying || (cold_job_.is_started() && parts_.cold == nullptr) ||
+         (commit_job_.is_started() && parts_.writer == nullptr);
 }
 
 double Imaging::progress() const { return is_swept() ? 1 : parts_.rows->SweptShare(); }
@@ -96,7 +98,7 @@ std::optional<Imaging::Result> Imaging::Work(uint64_t bytes) {
   if (stage_ == Stage::kSweep) {
     Sweep(bytes);
     if (!is_cold_linked_) {
-      const std::optional<absl::Status> linked = job_.TakeResult();
+      const std::optional<absl::Status> linked = cold_job_.TakeResult();
       if (linked.has_value() && !linked->ok()) return End(*linked);
       is_cold_linked_ = linked.has_value();
     }
@@ -109,9 +111,9 @@ std::optional<Imaging::Result> Imaging::Work(uint64_t bytes) {
   if (stage_ == Stage::kWrite) {
     if (!writer_->IsWritten()) return std::nullopt;
     stage_ = Stage::kCommit;
-    job_.Start([this] { return CommitImage(); });
+    commit_job_.Start([this] { return CommitImage(); });
   }
-  const std::optional<absl::Status> committed = job_.TakeResult();
+  const std::optional<absl::Status> committed = commit_job_.TakeResult();
   return committed.has_value() ? std::optional(End(*committed)) : std::nullopt;
 }
 
@@ -121,8 +123,10 @@ Imaging::Result Imaging::Complete() {
     if (NeedsSlice()) continue;
     if (stage_ == Stage::kWrite || writer_->is_behind()) {
       writer_->AwaitWritten();
-    } else if (job_.is_started()) {
-      job_.Wait();
+    } else if (cold_job_.is_started()) {
+      cold_job_.Wait();
+    } else if (commit_job_.is_started()) {
+      commit_job_.Wait();
     }
   }
 }

@@ -34,8 +34,11 @@ class Imaging {
   // All outlive it.
   struct Parts {
     storage::FileSystem* file_system = nullptr;
-    SideThread* writer = nullptr;  // null: its jobs are done in Begin and Work
-    bool is_synced = false;        // an image that counts survives a loss of power
+    // Null: their jobs are done in Begin and Work. What the cold store does may take long; behind
+    // it in one thread, what the lane copies would pile up until the lane had to wait.
+    SideThread* writer = nullptr;
+    SideThread* cold = nullptr;
+    bool is_synced = false;  // an image that counts survives a loss of power
     KillPoints* kill_points = nullptr;
     storage::RowStore* rows = nullptr;
     DenseStore* dense = nullptr;
@@ -104,7 +107,8 @@ class Imaging {
   bool rows_swept_ = false;
   bool is_cold_linked_ = false;
   bool is_committed_ = false;  // the job's while it is under way
-  SideJob job_;
+  SideJob cold_job_;
+  SideJob commit_job_;
 };
 
 }  // namespace caravan::ps

@@ -58,7 +58,8 @@ class Lane {
     // Outlive the lane. Null: the machine's own disk, RocksDB, no side threads, nothing armed.
     storage::FileSystem* file_system = nullptr;
     storage::RecordStores* record_stores = nullptr;
-    SideThread* side = nullptr;    // what may take long
+    SideThread* side = nullptr;    // what may take long: a checkpoint's files
+    SideThread* cold = nullptr;    // the cold store's part of an image
     SideThread* writer = nullptr;  // what the lane goes on with: images, the log's segments
     KillPoints* kill_points = nullptr;
   };

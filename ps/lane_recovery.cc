@@ -43,6 +43,7 @@ void Lane::OpenImaging(LaneState state) {
   imaging_ =
       std::make_unique<Imaging>(Imaging::Parts{.file_system = options_.file_system,
                                                .writer = options_.writer,
+                                               .cold = options_.cold,
                                                .is_synced = log.is_synced,
                                                .kill_points = options_.kill_points,
                                                .rows = rows_.get(),

@@ -39,7 +39,8 @@ class LaneRunner {
 
   // For the lane's slow work: Lane::Options::side. Outlives the lane.
   SideThread* side() { return &side_; }
-  // Lane::Options::writer, as well.
+  // Lane::Options::cold and writer, as well.
+  SideThread* cold() { return &cold_; }
   SideThread* writer() { return &writer_; }
 
   const std::string& endpoint() const { return endpoint_; }
@@ -60,8 +61,9 @@ class LaneRunner {
   absl::Status ServeAvailable(Served& served);
   void Fail(const absl::Status& status);
 
-  // First: they outlive the lane. Both give way to it; what it waits for more gives way less.
+  // First: they outlive the lane. All give way to it; what it waits for more gives way less.
   SideThread side_{15};
+  SideThread cold_{10};
   SideThread writer_{5};
   std::unique_ptr<net::RouterSocket> router_;  // the serving thread's
   const std::string endpoint_;

@@ -181,6 +181,7 @@ class Server {
           .run_id = spec_.run_id(),
           .data_directory = fmt::format("{}/lane-{:03}", folder_->path(), number),
           .side = lanes_[i]->side(),
+          .cold = lanes_[i]->cold(),
           .writer = lanes_[i]->writer(),
           .kill_points = options_.kill_points};
       lanes_[i]->Build([this, options] { return BuildLane(options); });

@@ -109,6 +109,7 @@ absl::Status BenchLane::Build(From from) {
   const ps::Lane::Options options{.run_id = kRunId,
                                   .data_directory = folder_ + "/state",
                                   .side = lane_->side(),
+                                  .cold = lane_->cold(),
                                   .writer = lane_->writer()};
   lane_->Build([spec = MakeSpec(options_, durability_, log_mebibytes_), options, from] {
     return from == From::kNothing ? ps::Lane::Create(spec, options)

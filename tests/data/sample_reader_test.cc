@@ -90,7 +90,7 @@ void SampleReaderTest::ExpectSample(const Batch& batch, uint32_t place, int enti
             entity == 7 ? kMissingId : cities(fmt::format("city {}, \"old\"", entity % 4)));
   EXPECT_EQ(batch.ids[3][place],
             NumericValueId(fields[3], entity == 7 ? kMissing : static_cast<float>(entity - 10)));
-  double totals[3] = {0, 0, 0};  // of the last three days: visits, clicks, cost
+  double sums[4] = {0, 0, 0, 0};  // of the last three days: visits, clicks, cost, days with clicks
   for (int i = 0; i < kWorldHistory; ++i) {
     const WorldRow row = RowOrZero(entity, scenario, anchor - kWorldHistory + 1 + i);
     const size_t at = size_t{place} * kWorldHistory + static_cast<size_t>(i);
@@ -98,14 +98,14 @@ void SampleReaderTest::ExpectSample(const Batch& batch, uint32_t place, int enti
     EXPECT_EQ(batch.ids[5][at], NumericValueId(fields[5], row.clicks));
     EXPECT_EQ(batch.ids[6][at], NumericValueId(fields[6], row.cost));
     if (i < kWorldHistory - 3) continue;
-    totals[0] += row.visits;
-    totals[1] += row.clicks;
-    totals[2] += row.cost;
+    sums[0] += row.visits;
+    sums[1] += row.clicks;
+    sums[2] += row.cost;
+    sums[3] += row.clicks != 0 ? 1 : 0;
   }
-  for (int i = 0; i < 3; ++i) {
-    EXPECT_NEAR(batch.dense[place * 3 + static_cast<uint32_t>(i)],
-                (std::log1p(totals[i]) - schema_.dense_means(i)) / schema_.dense_deviations(i),
-                1e-5);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_NEAR(batch.dense[place * 4 + static_cast<uint32_t>(i)],
+                (std::log1p(sums[i]) - schema_.dense_means(i)) / schema_.dense_deviations(i), 1e-5);
   }
   float clicks = 0;
   float cost = 0;

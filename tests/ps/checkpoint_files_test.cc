@@ -33,10 +33,12 @@ TEST(CheckpointFilesTest, ALaneGoesOnWhileTheyAreSynced) {
   const auto expected = Dump(expected_directory, twin.Save(expected_directory));
 
   SideThread side;
+  SideThread cold;
   SideThread writer;
   const std::string state = folder.Make("slow");
   auto lane = Lane::Create(
-      spec, {.run_id = kRunId, .data_directory = state, .side = &side, .writer = &writer});
+      spec,
+      {.run_id = kRunId, .data_directory = state, .side = &side, .cold = &cold, .writer = &writer});
   ASSERT_TRUE(lane.ok()) << lane.status();
   Lanes lanes(spec, *std::move(lane));
   Push(lanes, 0, kBefore);
