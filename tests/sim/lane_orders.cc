@@ -83,7 +83,7 @@ absl::StatusOr<net::Reply> LaneOrders::Take(uint64_t ticket) {
 
 void LaneOrders::Start(const scheduler::CountLedger& order) {
   Forget(ledger_);
-  ledger_ = {.order = order, .tickets = {}};
+  ledger_ = {.order = order, .tickets = {}, .status = {}};
   net::Header header;
   header.mutable_ledger_query()->set_epoch(order.epoch);
   for (size_t lane = 0; lane < client_.peers(); ++lane) {
@@ -93,7 +93,7 @@ void LaneOrders::Start(const scheduler::CountLedger& order) {
 
 void LaneOrders::Start(const scheduler::CollectMarks& order) {
   Forget(marks_);
-  marks_ = {.order = order, .tickets = {}};
+  marks_ = {.order = order, .tickets = {}, .status = {}};
   net::Header header;
   header.mutable_block_marks_query();
   for (const uint32_t lane : order.lanes) {

@@ -45,7 +45,7 @@ class LaneOrders {
   struct Asked {
     Order order;
     std::vector<uint64_t> tickets;
-    absl::Status status = absl::OkStatus();
+    absl::Status status;
   };
   template <typename Order>
   bool IsAnswered(const std::optional<Asked<Order>>& asked);

@@ -50,7 +50,9 @@ std::shared_ptr<net::Message> LaneWatch::WithKeys(const net::Header& header,
 std::optional<net::Message> LaneWatch::Handle(ps::Lane& lane, const DiskOfProcess& disk,
                                               net::Message& request, uint64_t ticket) {
   const absl::StatusOr<net::Header> header = net::ParseHeader(request);
-  if (!header.ok() || !header->has_push()) return lane.Handle(request, ticket);
+  if (!header.ok() || !header->has_push() || &lane != in_force_) {
+    return lane.Handle(request, ticket);
+  }
   const uint64_t before = lane.counters().pushes_applied;
   std::optional<net::Message> answer = lane.Handle(request, ticket);
   if (lane.counters().pushes_applied != before || disk.is_dead()) {
@@ -59,7 +61,9 @@ std::optional<net::Message> LaneWatch::Handle(ps::Lane& lane, const DiskOfProces
   return answer;
 }
 
-void LaneWatch::Answered(const net::Message& answer, const net::Message& request) {
+void LaneWatch::Answered(const ps::Lane& lane, const net::Message& answer,
+                         const net::Message& request) {
+  if (&lane != in_force_) return;
   const absl::StatusOr<net::Header> header = net::ParseHeader(request);
   const absl::StatusOr<net::Reply> reply = net::ParseReply(answer);
   if (!header.ok() || !header->has_push() || !reply.ok() || reply->code() != net::OK) return;

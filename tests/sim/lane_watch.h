@@ -27,12 +27,16 @@ class LaneWatch {
 
   LaneWatch(const conf::RunSpec* spec, const Shape* shape, uint32_t lane);
 
+  // `lane` is the one to watch from here on. One that was replaced and does not know yet goes on
+  // with what is under way to it: nothing of that counts.
+  void SetInForce(const ps::Lane& lane) { in_force_ = &lane; }
+
   // lane.Handle, and a look at what that did. Where the lane's process died in it (by `disk`), the
   // push counts as applied until Rebuilt knows better.
   std::optional<net::Message> Handle(ps::Lane& lane, const DiskOfProcess& disk,
                                      net::Message& request, uint64_t ticket);
-  // `answer` is on its way to a peer.
-  void Answered(const net::Message& answer, const net::Message& request);
+  // `answer` of `lane` is on its way to a peer.
+  void Answered(const ps::Lane& lane, const net::Message& answer, const net::Message& request);
 
   // The lane was built anew, in this boot of its machine: what it does not have any more is
   // forgotten. DATA_LOSS where that had been acknowledged and its folder should have held it still:
@@ -50,6 +54,7 @@ class LaneWatch {
   const Shape* const shape_;
   const uint32_t lane_;
   const worker::LaneMap map_;
+  const ps::Lane* in_force_ = nullptr;
   std::vector<Applied> applied_;
   uint64_t boot_ = 0;  // in which it was built last
 };

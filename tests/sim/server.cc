@@ -226,6 +226,7 @@ class ServerProcess final : public Server {
       CARAVAN_ASSIGN_OR_RETURN(host.lane, WithoutMarks(options));
     }
     host.lane->SetRoutingEpoch(routing_epoch_);
+    host.watch->SetInForce(*host.lane);
     // The planted bug is to be found by what it does.
     if (!is_without_marks_) {
       broken_promise_.Update(
@@ -315,7 +316,7 @@ class ServerProcess final : public Server {
     std::optional<net::Message> answer = host.watch->Handle(*host.lane, disk_, request, ticket);
     if (IsOver()) return;
     if (answer.has_value()) {
-      host.watch->Answered(*answer, request);
+      host.watch->Answered(*host.lane, *answer, request);
       world_.network->Send(host.endpoint, from, *std::move(answer));
     } else {
       host.asked[ticket] = {from, std::move(request)};
@@ -327,7 +328,7 @@ class ServerProcess final : public Server {
     for (ps::Lane::LateAnswer& late : host.lane->Work()) {
       const auto asked = host.asked.find(late.ticket);
       if (asked == host.asked.end() || disk_.is_dead()) continue;
-      host.watch->Answered(late.message, asked->second.request);
+      host.watch->Answered(*host.lane, late.message, asked->second.request);
       world_.network->Send(host.endpoint, asked->second.from, std::move(late.message));
       host.asked.erase(asked);
     }
