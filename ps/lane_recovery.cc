@@ -69,7 +69,11 @@ absl::Status Lane::Clear() {
   for (const std::string_view name : {kLogName, kImagesName}) {
     CARAVAN_RETURN_IF_ERROR(files.RemoveTree(Below(directory, name)));
     CARAVAN_RETURN_IF_ERROR(files.CreateDirectories(Below(directory, name)));
+    CARAVAN_RETURN_IF_ERROR(files.SyncDirectory(Below(directory, name)));
   }
+  // Before there is a state again: a log of the lane before has the same name and identity, and a
+  // loss of power must not bring it back.
+  CARAVAN_RETURN_IF_ERROR(files.SyncDirectory(directory));
   const uint64_t bytes = uint64_t{spec_.job().server().rocksdb_mebibytes()} << 20;
   CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<storage::RecordStore> records,
                            options_.record_stores->Create(Below(directory, kColdName), bytes));

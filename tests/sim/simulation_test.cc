@@ -33,6 +33,16 @@ TEST_P(SeedsTest, EveryRunIsExact) {
 
 INSTANTIATE_TEST_SUITE_P(Slices, SeedsTest, ::testing::Range<uint64_t>(0, 20));
 
+// Seeds beyond the slices that have found something: the judge taking a replaced lane's pushes for
+// those of the lane in its place, and a removed log that came back with a loss of power.
+TEST(SimulationTest, SeedsThatFailedOnce) {
+  for (const uint64_t seed : {122816, 155884}) {
+    const Outcome outcome = Simulate({.seed = seed, .faults = FaultsOfSeed(seed)});
+    EXPECT_TRUE(outcome.status.ok()) << "seed " << seed << ": " << outcome.status << "\n"
+                                     << outcome.story;
+  }
+}
+
 TEST(SimulationTest, ASeedReplaysExactly) {
   for (const uint64_t seed : {7U, 8U, 9U}) {
     const SimulationOptions options{
