@@ -18,8 +18,8 @@ std::optional<Campaign> CampaignIn(const conf::WorldScenario& scenario, uint64_t
   // Evenly within as much on either side of the mean as there is room for.
   const auto mean = static_cast<int32_t>(scenario.campaign_days());
   const int32_t reach = std::min(mean - 1, kCampaignSlotDays - mean);
-  const auto length =
-      mean - reach + static_cast<int32_t>(stream.NextBelow(static_cast<uint64_t>(2 * reach + 1)));
+  const auto lengths = static_cast<uint64_t>(reach) * 2 + 1;
+  const int32_t length = mean - reach + static_cast<int32_t>(stream.NextBelow(lengths));
   campaign.last_day = campaign.first_day + length - 1;
   campaign.log_factor =
       std::log(scenario.campaign_factor()) + scenario.campaign_spread() * stream.NextNormal();
