@@ -43,6 +43,7 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Millis now)
       last_tick_(now),
       worker_seen_at_(now),
       servers_ready_at_(now),
+      servers_in_at_(now),
       settled_at_(now) {
   const QueueSnapshot& start = options.start;
   // A finished run goes on where the job has more epochs now.

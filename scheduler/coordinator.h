@@ -131,6 +131,7 @@ class Coordinator {
   // coordinator_recovery.cc: who dies, comes back, and what that costs.
   void DropDead();
   void CheckWaits();
+  void EndWithoutServers();
   void ReleaseWorker(const Member& worker, const std::string& why);
   void Admit(Member& server, bool is_takeover);
   void HearServer(Member& server, const Heartbeat& heartbeat);
@@ -223,6 +224,7 @@ class Coordinator {
   Millis last_tick_;
   Millis worker_seen_at_;
   Millis servers_ready_at_;  // when they last were all ready
+  Millis servers_in_at_;     // when each place last had one, ready or not
   Millis settled_at_;        // when it last was settled
   Millis wait_told_at_{0};
   uint32_t workers_lost_ = 0;

@@ -16,6 +16,12 @@ Millis NobodyWorksMax(const conf::Cluster& cluster) {
   return std::max(Millis{120000}, 10 * Millis{cluster.dead_after_ms()});
 }
 
+// Servers that live say hello to a new scheduler within a heartbeat or two, and those that are
+// started anew within seconds.
+Millis ComeInMax(const conf::Cluster& cluster) {
+  return std::max(Millis{30000}, 3 * Millis{cluster.dead_after_ms()});
+}
+
 double Seconds(Millis time) { return static_cast<double>(time.count()) / 1000; }
 
 }  // namespace
@@ -26,6 +32,7 @@ void Coordinator::DropDead() {
   if (since_last_tick > Millis{options_.spec.job().cluster().dead_after_ms()} / 2) {
     membership_.Excuse(since_last_tick);
     servers_ready_at_ += since_last_tick;
+    servers_in_at_ += since_last_tick;
   }
   for (const Member& member : membership_.TakeDead(now_)) {
     const std::string unheard =
@@ -59,7 +66,9 @@ std::string Coordinator::WaitingFor() const {
 void Coordinator::CheckWaits() {
   const conf::Cluster& cluster = options_.spec.job().cluster();
   if (membership_.ServersReady()) servers_ready_at_ = now_;
+  if (membership_.Count(net::SERVER) == cluster.servers()) servers_in_at_ = now_;
   if (IsSettled()) settled_at_ = now_;
+  if (phase_ == Phase::kJoining && all_epochs_done_) EndWithoutServers();
   if (const std::string waiting = WaitingFor();
       !waiting.empty() && now_ - wait_told_at_ >= kWorthTelling) {
     wait_told_at_ = now_;
@@ -79,6 +88,16 @@ void Coordinator::CheckWaits() {
         fmt::format("no worker has been there for {:.0f} s", Seconds(now_ - worker_seen_at_));
     End(absl::UnavailableError(text + "; start the run again with --resume"), text);
   }
+}
+
+// A scheduler that died as the last thing, and whose journal is lost, is followed by one that has
+// only the checkpoint: all is in it, and servers that were told of the end do not come back.
+void Coordinator::EndWithoutServers() {
+  if (now_ - servers_in_at_ <= ComeInMax(options_.spec.job().cluster())) return;
+  End(absl::OkStatus(),
+      fmt::format("all epochs are done and in the checkpoint; servers have left ({}), so that this "
+                  "scheduler can't score the test split: `caravan evaluate` does",
+                  membership_.MissingServers()));
 }
 
 void Coordinator::Admit(Member& server, bool is_takeover) {

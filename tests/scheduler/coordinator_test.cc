@@ -245,6 +245,32 @@ TEST(CoordinatorTest, AFinishedRunIsOnlyEvaluated) {
   EXPECT_TRUE(run.coordinator.end_status().ok());
 }
 
+TEST(CoordinatorTest, AFinishedRunWhoseServersHaveLeftEndsWell) {
+  CoordinatorOptions options = SmallRun();
+  options.start = {.epoch = 1, .done_blocks = {}, .finished = true};
+  ScriptedRun run(options);
+  while (run.now < Millis{45'000}) run.Pass(Millis{5000});
+  EXPECT_EQ(run.coordinator.phase(), Phase::kJoining);
+  run.Pass(Millis{100});
+  EXPECT_NE(run.coordinator.phase(), Phase::kJoining);
+  EXPECT_TRUE(run.coordinator.end_status().ok()) << run.coordinator.end_status();
+  EXPECT_THAT(run.coordinator.end_message(), HasSubstr("server 0 (not in)"));
+}
+
+TEST(CoordinatorTest, AFinishedRunWaitsForServersThatAreComingBack) {
+  CoordinatorOptions options = SmallRun();
+  options.start = {.epoch = 1, .done_blocks = {}, .finished = true};
+  ScriptedRun run(options);
+  run.Ask<Welcome>(ScriptedRun::ServerHello(kServer));
+  Heartbeat not_ready;
+  not_ready.incarnation = kServer;
+  while (run.now < Millis{200'000}) {
+    run.Ask<HeartbeatAnswer>(not_ready);
+    run.Pass(Millis{5000});
+  }
+  EXPECT_EQ(run.coordinator.phase(), Phase::kJoining) << run.coordinator.end_message();
+}
+
 TEST(CoordinatorTest, AFinishedRunGoesOnForMoreEpochs) {
   CoordinatorOptions options = SmallRun();
   options.start = {.epoch = 1, .done_blocks = {0, 1, 2, 3}, .finished = true};
