@@ -24,6 +24,7 @@ struct GraphInput {
   std::vector<std::span<const uint32_t>> row_indices;
   std::span<const T> dense_features;  // [B, D]
   std::span<const T> labels;          // [B, m]; may be empty in Forward
+  uint64_t dropout_seed = 0;          // of a training step; 0: nothing is dropped
 };
 
 // One runner's part of a batch: samples [first_sample, first_sample + batch) of the input.
@@ -51,6 +52,10 @@ class Frame {
     const auto& parameter = graph_->parameter(id);
     return parameter_gradient_.subspan(parameter.offset, parameter.elements);
   }
+
+  uint64_t dropout_seed() const { return input_->dropout_seed; }
+  // The place of this frame's first sample in the whole batch.
+  size_t first_sample() const { return first_sample_; }
 
   // The rows of a table, and their gradients (to be added to).
   std::span<const T> Rows(uint32_t table) const { return input_->rows[table]; }

@@ -90,6 +90,7 @@ GraphInput<T> RandomInput<T>::view() const {
   for (const std::vector<uint32_t>& indices : row_indices) input.row_indices.emplace_back(indices);
   input.dense_features = dense_features;
   input.labels = labels;
+  input.dropout_seed = 1;
   return input;
 }
 

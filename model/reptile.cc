@@ -4,6 +4,8 @@
 
 #include <glog/logging.h>
 
+#include "base/hash.h"
+
 namespace caravan::model {
 namespace {
 
@@ -63,6 +65,7 @@ ExecutorOutput Reptile::Step(float share, std::span<float> dense_gradient,
   input.row_indices.assign(row_indices_.begin(), row_indices_.end());
   input.dense_features = dense_features_;
   input.labels = labels_;
+  input.dropout_seed = dropout_seed_;
   const std::vector<std::span<float>> row_spans(row_gradients_.begin(), row_gradients_.end());
   ExecutorOutput output = executor_.ForwardBackward(input, dense_gradient_, row_spans);
   AddScaled(dense_gradient_, share, dense_gradient);
@@ -97,6 +100,10 @@ ExecutorOutput Reptile::ForwardBackward(const ExecutorInput& input,
       const size_t first = step * samples.size() / steps;
       const size_t end = (step + 1) * samples.size() / steps;
       Select(input, std::span(samples).subspan(first, end - first));
+      if (input.dropout_seed != 0) {
+        const uint64_t scenario = scenarios[samples[first]];
+        dropout_seed_ = CombineHash(CombineHash(input.dropout_seed, scenario), step) | 1;
+      }
       const ExecutorOutput output = Step(static_cast<float>(share), dense_gradient, row_gradients);
       mean.loss += share * output.loss;
       for (size_t task = 0; task < mean.task_losses.size(); ++task) {

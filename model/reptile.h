@@ -57,6 +57,7 @@ class Reptile {
   std::vector<float> dense_features_;
   std::vector<float> labels_;
   uint32_t batch_ = 0;
+  uint64_t dropout_seed_ = 0;  // of a step
 };
 
 }  // namespace caravan::model

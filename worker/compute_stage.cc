@@ -7,7 +7,9 @@
 #include <glog/logging.h>
 
 #include "absl/time/time.h"
+#include "base/hash.h"
 #include "base/huge_pages.h"
+#include "base/random.h"
 #include "base/status_macros.h"
 #include "worker/membership.h"
 
@@ -103,7 +105,11 @@ absl::Status ComputeStage::Train(const BlockLease& lease, std::unique_ptr<Prepar
     gradients_.rows[table].resize(batch->parameters.rows[table].size());
   }
   const std::vector<std::span<float>> row_gradients(gradients_.rows.begin(), gradients_.rows.end());
-  const model::ExecutorInput input = MakeExecutorInput(*batch);
+  model::ExecutorInput input = MakeExecutorInput(*batch);
+  // The same for a batch whoever computes it, and another in each epoch.
+  RandomStream draws(options_.run->job().training().seed(), CombineHash(lease.epoch, lease.block),
+                     batch->number);
+  input.dropout_seed = draws.NextBits() | 1;
   const model::ExecutorOutput output =
       reptile_.has_value()
           ? reptile_->ForwardBackward(input, batch->samples.scenarios, gradients_.dense,

@@ -11,6 +11,7 @@
 #include "model/initializers.h"
 #include "model/ops/concat.h"
 #include "model/ops/dense_input.h"
+#include "model/ops/dropout.h"
 #include "model/ops/exposure_offset.h"
 #include "model/ops/linear.h"
 #include "model/ops/link.h"
@@ -187,8 +188,8 @@ std::vector<ValueId> AddFeatureParts(Graph& graph, const conf::Model& model,
     if (model.transformer()) {
       days = AddSelfAttention(graph, name + ".encoder", days, model.heads());
     }
-    parts.push_back(model.sequence_pool() == conf::MEAN ? AddMeanPool(graph, name + ".mean", days)
-                                                        : days);
+    if (model.sequence_pool() == conf::MEAN) days = AddMeanPool(graph, name + ".mean", days);
+    parts.push_back(AddDropout(graph, name + ".dropout", days, model.dropout()));
   }
   if (graph.dense_features() > 0) parts.push_back(AddDenseInput(graph, prefix + "dense_features"));
   return parts;

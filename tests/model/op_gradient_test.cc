@@ -5,6 +5,7 @@
 #include "model/ops/concat.h"
 #include "model/ops/cross_stitch.h"
 #include "model/ops/dense_input.h"
+#include "model/ops/dropout.h"
 #include "model/ops/expert_mixture.h"
 #include "model/ops/gated_mixture.h"
 #include "model/ops/linear.h"
@@ -69,6 +70,13 @@ TEST(OpGradientTest, MeanPoolAndConcatWithDenseInput) {
   CloseGraph(*graph, AddConcat(*graph, "features",
                                {AddMeanPool(*graph, "mean", days), AddDenseInput(*graph, "dense"),
                                 AddRowEmbedding(*graph, "rows", kAttributes)}));
+  ExpectGradientsMatch(*graph, kBatch);
+}
+
+TEST(OpGradientTest, Dropout) {
+  const auto graph = SmallGraph();
+  const ValueId days = AddSequenceEmbedding(*graph, "performance", kPerformance);
+  CloseGraph(*graph, AddDropout(*graph, "dropout", days, 0.3));
   ExpectGradientsMatch(*graph, kBatch);
 }
 
