@@ -39,6 +39,19 @@ void CellSums::Merge(const CellSums& other) {
   ranking.Merge(other.ranking);
 }
 
+void AddSample(conf::Loss loss, double prediction, double label, CellSums& sums) {
+  const double error = std::abs(prediction - label);
+  ++sums.samples;
+  sums.absolute_error += error;
+  sums.label += label;
+  if (prediction + label > 0) sums.smape += error / ((prediction + label) / 2);
+  if (loss == conf::CROSS_ENTROPY) {
+    AddCrossEntropy(prediction, label, sums);
+  } else {
+    AddPoisson(prediction, label, sums);
+  }
+}
+
 Figures FiguresOf(const CellSums& sums) {
   Figures figures;
   if (sums.samples == 0) return figures;
@@ -65,19 +78,8 @@ void Metrics::Add(std::span<const float> predictions, std::span<const float> lab
   for (size_t b = 0; b < scenarios.size(); ++b) {
     CHECK_LT(scenarios[b], scenarios_);
     for (uint32_t t = 0; t < tasks(); ++t) {
-      const double prediction = predictions[b * losses_.size() + t];
-      const double label = labels[b * losses_.size() + t];
-      CellSums& sums = cell(t, scenarios[b]);
-      const double error = std::abs(prediction - label);
-      ++sums.samples;
-      sums.absolute_error += error;
-      sums.label += label;
-      if (prediction + label > 0) sums.smape += error / ((prediction + label) / 2);
-      if (losses_[t] == conf::CROSS_ENTROPY) {
-        AddCrossEntropy(prediction, label, sums);
-      } else {
-        AddPoisson(prediction, label, sums);
-      }
+      const size_t at = b * losses_.size() + t;
+      AddSample(losses_[t], predictions[at], labels[at], cell(t, scenarios[b]));
     }
   }
 }

@@ -26,6 +26,9 @@ struct CellSums {
   void Merge(const CellSums& other);
 };
 
+// Adds a sample of a task with that loss.
+void AddSample(conf::Loss loss, double prediction, double label, CellSums& sums);
+
 // None at all where there are no samples.
 struct Figures {
   std::optional<double> nmae;   // none where the labels' sum is 0, nor of a binary task

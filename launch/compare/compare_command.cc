@@ -55,7 +55,8 @@ absl::StatusOr<std::vector<Variant>> NetVariants() {
     const std::string net = with_reptile ? name.substr(0, name.size() - kWithReptile.size()) : name;
     if (std::ranges::find(known, net) == known.end()) {
       return absl::InvalidArgumentError(
-          fmt::format("--models: \"{}\" is no net; there are: {}", net, fmt::join(known, ", ")));
+          fmt::format("--models: \"{}\" is no net; there are: {}; each also as NAME{}", net,
+                      fmt::join(known, ", "), kWithReptile));
     }
     Variant variant{.name = name, .overrides = {"model.net=" + net}};
     if (with_reptile) variant.overrides.emplace_back("training.reptile.inner_steps=4");

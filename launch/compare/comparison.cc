@@ -34,16 +34,23 @@ std::vector<ComparedCell> CellsOf(const Comparison& comparison, const ScoredMode
   for (size_t i = 0; i < comparison.tasks.size() * scenarios; ++i) {
     std::vector<double> nmae;
     std::vector<double> smape;
+    std::vector<double> auc;
+    std::vector<double> log_loss;
     for (const auto& sums : seeds) {
       const model::Figures figures = model::FiguresOf(sums[i]);
       if (figures.nmae.has_value()) nmae.push_back(*figures.nmae);
       if (figures.smape.has_value()) smape.push_back(*figures.smape);
+      if (sums[i].ranking.positives.empty()) continue;
+      if (figures.auc.has_value()) auc.push_back(*figures.auc);
+      if (figures.loss.has_value()) log_loss.push_back(*figures.loss);
     }
     cells.push_back({.task = comparison.tasks[i / scenarios],
                      .scenario = comparison.scenarios[i % scenarios],
                      .samples = seeds[0][i].samples,
                      .nmae = SpreadOfSome(nmae),
-                     .smape = SpreadOfSome(smape)});
+                     .smape = SpreadOfSome(smape),
+                     .auc = SpreadOfSome(auc),
+                     .log_loss = SpreadOfSome(log_loss)});
   }
   return cells;
 }
@@ -83,6 +90,15 @@ double Comparison::BestSmape() const {
     if (model.trained) best = std::min(best, model.smape.mean);
   }
   return best;
+}
+
+bool Comparison::HasFigure(size_t task, std::optional<Spread> ComparedCell::*figure) const {
+  for (const ComparedModel& model : models) {
+    for (size_t s = 0; s < scenarios.size(); ++s) {
+      if ((model.cells[task * scenarios.size() + s].*figure).has_value()) return true;
+    }
+  }
+  return false;
 }
 
 Comparison Compare(const conf::Schema& schema, const std::string& job, const std::string& split,

@@ -24,6 +24,8 @@ struct ComparedCell {
   uint64_t samples = 0;
   std::optional<Spread> nmae;  // none where the labels' sum is 0
   std::optional<Spread> smape;
+  std::optional<Spread> auc;  // this and log_loss of binary tasks, which have neither of the others
+  std::optional<Spread> log_loss;
 };
 
 struct ComparedModel {
@@ -65,6 +67,8 @@ struct Comparison {
   // Of the models that are trained, the lowest of a figure; used to set the best in bold.
   double BestNmae() const;
   double BestSmape() const;
+  // Whether any model has the figure in any cell of the task.
+  bool HasFigure(size_t task, std::optional<Spread> ComparedCell::*figure) const;
 };
 
 // Names of the oracles of a synthetic world (data/world/world_oracle.h).

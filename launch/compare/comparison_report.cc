@@ -38,15 +38,16 @@ std::string OverallTable(const Comparison& comparison) {
   return html + "</table></div>\n";
 }
 
-// The lowest of a figure in a cell over the trained models.
+// The lowest of a figure in a cell over the trained models; of the AUC the highest.
 double BestInCell(const Comparison& comparison, size_t cell,
                   std::optional<Spread> ComparedCell::*figure) {
+  const double sign = figure == &ComparedCell::auc ? -1 : 1;
   double best = std::numeric_limits<double>::infinity();
   for (const ComparedModel& model : comparison.models) {
     const std::optional<Spread>& value = model.cells[cell].*figure;
-    if (model.trained && value.has_value()) best = std::min(best, value->mean);
+    if (model.trained && value.has_value()) best = std::min(best, sign * value->mean);
   }
-  return best;
+  return sign * best;
 }
 
 std::string FigureCell(const Comparison& comparison, const ComparedModel& model, size_t cell,
@@ -68,18 +69,22 @@ std::string CellsTable(const Comparison& comparison) {
   for (size_t s = 0; s < comparison.scenarios.size(); ++s) html += "<th>NMAE</th><th>SMAPE</th>";
   html += "</tr>\n";
   for (size_t task = 0; task < comparison.tasks.size(); ++task) {
+    const bool is_binary = comparison.HasFigure(task, &ComparedCell::log_loss);
+    const std::string name = comparison.tasks[task] + (is_binary ? " (AUC, log loss)" : "");
+    const auto first = is_binary ? &ComparedCell::auc : &ComparedCell::nmae;
+    const auto second = is_binary ? &ComparedCell::log_loss : &ComparedCell::smape;
     for (size_t m = 0; m < comparison.models.size(); ++m) {
       const ComparedModel& model = comparison.models[m];
       html += "<tr>";
       if (m == 0) {
-        html += fmt::format("<td rowspan=\"{}\">{}</td>", comparison.models.size(),
-                            EscapeHtml(comparison.tasks[task]));
+        html +=
+            fmt::format("<td rowspan=\"{}\">{}</td>", comparison.models.size(), EscapeHtml(name));
       }
       html += fmt::format("<td>{}</td>", EscapeHtml(model.name));
       for (size_t s = 0; s < comparison.scenarios.size(); ++s) {
         const size_t cell = task * comparison.scenarios.size() + s;
-        html += FigureCell(comparison, model, cell, &ComparedCell::nmae);
-        html += FigureCell(comparison, model, cell, &ComparedCell::smape);
+        html += FigureCell(comparison, model, cell, first);
+        html += FigureCell(comparison, model, cell, second);
       }
       html += "</tr>\n";
     }

@@ -35,7 +35,7 @@ std::string OverallText(const Comparison& comparison) {
   return text;
 }
 
-// One figure of all models by scenario, a block a task.
+// One figure of all models by scenario, a block a task that has it; nothing where none has.
 std::string CellsText(const Comparison& comparison, std::string_view title,
                       std::optional<Spread> ComparedCell::*figure) {
   const size_t width = NameWidth(comparison) + 2;
@@ -44,7 +44,10 @@ std::string CellsText(const Comparison& comparison, std::string_view title,
     text += fmt::format("  {:>10.10}", name);
   text += "\n";
   const size_t scenarios = comparison.scenarios.size();
+  bool is_empty = true;
   for (size_t task = 0; task < comparison.tasks.size(); ++task) {
+    if (!comparison.HasFigure(task, figure)) continue;
+    is_empty = false;
     text += fmt::format("{}\n", comparison.tasks[task]);
     for (const ComparedModel& model : comparison.models) {
       text += fmt::format("  {:<{}}", model.name, width - 2);
@@ -55,7 +58,7 @@ std::string CellsText(const Comparison& comparison, std::string_view title,
       text += "\n";
     }
   }
-  return text;
+  return is_empty ? "" : text;
 }
 
 Json OptionalJson(const std::optional<Spread>& spread, double Spread::*part) {
@@ -70,12 +73,17 @@ Json CellJson(const ComparedCell& cell) {
   json["smape"] = OptionalJson(cell.smape, &Spread::mean);
   json["nmae_spread"] = OptionalJson(cell.nmae, &Spread::deviation);
   json["smape_spread"] = OptionalJson(cell.smape, &Spread::deviation);
+  json["auc"] = OptionalJson(cell.auc, &Spread::mean);
+  json["log_loss"] = OptionalJson(cell.log_loss, &Spread::mean);
+  json["auc_spread"] = OptionalJson(cell.auc, &Spread::deviation);
+  json["log_loss_spread"] = OptionalJson(cell.log_loss, &Spread::deviation);
   json["samples"] = cell.samples;
   return json;
 }
 
-std::string CsvNumber(const std::optional<Spread>& spread, double Spread::*part) {
-  return spread.has_value() ? fmt::format("{:.6f}", (*spread).*part) : "";
+// The mean and the deviation.
+std::string CsvNumbers(const std::optional<Spread>& spread) {
+  return spread.has_value() ? fmt::format("{:.6f},{:.6f}", spread->mean, spread->deviation) : ",";
 }
 
 std::string SearchText(const Comparison& comparison) {
@@ -133,6 +141,8 @@ std::string ComparisonText(const Comparison& comparison) {
   text += SearchText(comparison);
   text += CellsText(comparison, "NMAE", &ComparedCell::nmae);
   text += CellsText(comparison, "SMAPE", &ComparedCell::smape);
+  text += CellsText(comparison, "AUC", &ComparedCell::auc);
+  text += CellsText(comparison, "log loss", &ComparedCell::log_loss);
   return text;
 }
 
@@ -175,16 +185,16 @@ std::string ComparisonJson(const Comparison& comparison) {
 }
 
 std::string ComparisonCsv(const Comparison& comparison) {
-  std::string text = "model,task,scenario,nmae,nmae_spread,smape,smape_spread,samples\n";
+  std::string text =
+      "model,task,scenario,nmae,nmae_spread,smape,smape_spread,samples,auc,auc_spread,log_loss,"
+      "log_loss_spread\n";
   for (const ComparedModel& model : comparison.models) {
-    text += fmt::format("\"{}\",,,{:.6f},{:.6f},{:.6f},{:.6f},\n", model.name, model.nmae.mean,
+    text += fmt::format("\"{}\",,,{:.6f},{:.6f},{:.6f},{:.6f},,,,,\n", model.name, model.nmae.mean,
                         model.nmae.deviation, model.smape.mean, model.smape.deviation);
     for (const ComparedCell& cell : model.cells) {
-      text +=
-          fmt::format("\"{}\",\"{}\",\"{}\",{},{},{},{},{}\n", model.name, cell.task, cell.scenario,
-                      CsvNumber(cell.nmae, &Spread::mean), CsvNumber(cell.nmae, &Spread::deviation),
-                      CsvNumber(cell.smape, &Spread::mean),
-                      CsvNumber(cell.smape, &Spread::deviation), cell.samples);
+      text += fmt::format("\"{}\",\"{}\",\"{}\",{},{},{},{}\n", model.name, cell.task,
+                          cell.scenario, CsvNumbers(cell.nmae), CsvNumbers(cell.smape),
+                          cell.samples, CsvNumbers(cell.auc) + "," + CsvNumbers(cell.log_loss));
     }
   }
   return text;

@@ -43,8 +43,15 @@ void EntityScores::Add(uint32_t entity, uint32_t task, uint32_t scenario, double
   sums.samples += 1;
 }
 
+void EntityScores::AddBinary(uint32_t task, uint32_t scenario, double probability, double label) {
+  binary_.resize(cells_);
+  model::AddSample(conf::CROSS_ENTROPY, probability, label,
+                   binary_[size_t{task} * scenarios_ + scenario]);
+}
+
 std::vector<model::CellSums> EntityScores::Cells() const {
-  std::vector<model::CellSums> cells(cells_);
+  std::vector<model::CellSums> cells = binary_;
+  cells.resize(cells_);
   for (size_t i = 0; i < sums_.size(); ++i) {
     model::CellSums& cell = cells[i % cells_];
     cell.samples += static_cast<uint64_t>(sums_[i].samples);

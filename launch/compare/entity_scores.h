@@ -43,6 +43,9 @@ class EntityScores {
 
   void Add(uint32_t entity, uint32_t task, uint32_t scenario, double prediction, double label);
 
+  // Of a binary task: counted in Cells alone, for its AUC and log loss.
+  void AddBinary(uint32_t task, uint32_t scenario, double probability, double label);
+
   // By cell, [tasks, scenarios], over all entities.
   std::vector<model::CellSums> Cells() const;
   // With entity e counted weights[e] times; entities beyond the weights count 0 times.
@@ -60,7 +63,8 @@ class EntityScores {
 
   size_t cells_;
   uint32_t scenarios_;
-  std::vector<Sums> sums_;  // [entities, tasks, scenarios]
+  std::vector<Sums> sums_;               // [entities, tasks, scenarios]
+  std::vector<model::CellSums> binary_;  // [tasks, scenarios], or empty
 };
 
 struct PairedDifference {

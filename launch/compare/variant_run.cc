@@ -74,16 +74,21 @@ absl::StatusOr<EntityScores> ScoreVariant(const VariantRun& variant, const std::
   CheckpointSource source(std::move(reader));
   const auto tasks = static_cast<uint32_t>(spec.schema().tasks_size());
   EntityScores scores(tasks, static_cast<uint32_t>(spec.schema().scenarios_size()));
-  const std::vector<uint32_t> counted = CountTasks(spec.job(), spec.schema());
+  std::vector<bool> counted(tasks);
+  for (const uint32_t t : CountTasks(spec.job(), spec.schema())) counted[t] = true;
   CARAVAN_RETURN_IF_ERROR(worker::PredictSplit(
       {.run = &spec, .data_directory = spec.data_directory(), .split = split}, source,
       [&](const data::Batch& batch, const data::SampleReader& samples,
           std::span<const float> predictions) {
         for (uint32_t b = 0; b < batch.size; ++b) {
           const uint32_t entity = entities.NumberOf(samples.EntityName(batch.entities[b]));
-          for (const uint32_t t : counted) {
+          for (uint32_t t = 0; t < tasks; ++t) {
             const size_t at = size_t{b} * tasks + t;
-            scores.Add(entity, t, batch.scenarios[b], predictions[at], batch.labels[at]);
+            if (counted[t]) {
+              scores.Add(entity, t, batch.scenarios[b], predictions[at], batch.labels[at]);
+            } else {
+              scores.AddBinary(t, batch.scenarios[b], predictions[at], batch.labels[at]);
+            }
           }
         }
         return absl::OkStatus();

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "base/random.h"
@@ -113,6 +114,37 @@ TEST(ComparisonTest, JsonAndCsvHoldEveryCell) {
   EXPECT_GT(json["models"][1]["difference"]["low"], 0);
   const std::string csv = ComparisonCsv(comparison);
   EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 1 + 2 * (1 + 4));
+}
+
+TEST(ComparisonTest, BinaryTasksHaveTheirOwnFigures) {
+  // "clicks" is a count, "cost" a class; the first model ranks all pairs right, the second none.
+  std::vector<ScoredModel> scored;
+  for (const double sign : {1.0, -1.0}) {
+    ScoredModel& model = scored.emplace_back();
+    model.name = sign > 0 ? "right" : "wrong";
+    EntityScores& scores = model.seeds.emplace_back(2, 2);
+    for (uint32_t entity = 0; entity < 10; ++entity) {
+      scores.Add(entity, 0, 0, 1, 2);
+      const bool positive = entity >= 5;
+      scores.AddBinary(1, 0, 0.5 + (positive ? 0.25 : -0.25) * sign, positive ? 1 : 0);
+    }
+  }
+  const auto comparison = Compare(TwoByTwo(), "job", "test", scored, 10);
+  const ComparedCell& right = comparison.models[0].cells[2];
+  EXPECT_DOUBLE_EQ(right.auc->mean, 1);
+  EXPECT_NEAR(right.log_loss->mean, -std::log(0.75), 1e-9);
+  EXPECT_FALSE(right.nmae.has_value());
+  EXPECT_FALSE(comparison.models[0].cells[0].auc.has_value());
+  EXPECT_FALSE(comparison.models[0].cells[0].log_loss.has_value());
+  EXPECT_DOUBLE_EQ(comparison.models[1].cells[2].auc->mean, 0);
+  EXPECT_NEAR(comparison.models[0].nmae.mean, 0.5, 1e-9) << "binary tasks have no part in it";
+  EXPECT_THAT(ComparisonText(comparison), HasSubstr("\nAUC"));
+  EXPECT_THAT(ComparisonHtml(comparison, ""), HasSubstr("cost (AUC, log loss)"));
+  EXPECT_THAT(ComparisonHtml(comparison, ""), HasSubstr("<b>1.0000</b>"));
+  EXPECT_THAT(ComparisonCsv(comparison), HasSubstr("\"right\",\"cost\",\"A\",,,,,10,1.000000"));
+  const auto json = nlohmann::json::parse(ComparisonJson(comparison));
+  EXPECT_EQ(json["models"][1]["cells"][2]["auc"], 0);
+  EXPECT_TRUE(json["models"][1]["cells"][2]["nmae"].is_null());
 }
 
 TEST(ComparisonTest, TheSearchIsShown) {
