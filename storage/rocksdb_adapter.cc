@@ -20,6 +20,7 @@
 
 #include "base/file.h"
 #include "base/status_macros.h"
+#include "storage/flushed_mark.h"
 
 namespace caravan::storage {
 namespace {
@@ -110,8 +111,10 @@ absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::Create(const std::string& dire
   // DestroyDB takes only RocksDB's files away, and the folder with them; it wants one to be there.
   CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
   CARAVAN_RETURN_IF_ERROR(Guard("create the database", directory, [&]() -> absl::Status {
-    return Translate(rocksdb::DestroyDB(directory, OptionsOn(env)), "clear the database",
-                     directory);
+    // First, so that it never stands beside another database.
+    rocksdb::Status cleared = RemoveFlushedMark(*OptionsOn(env).env, directory);
+    if (cleared.ok()) cleared = rocksdb::DestroyDB(directory, OptionsOn(env));
+    return Translate(cleared, "clear the database", directory);
   }));
   CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
   return OpenWith(directory, memory_bytes, env, /*create=*/true);
@@ -135,6 +138,12 @@ absl::StatusOr<std::unique_ptr<RocksDb>> RocksDb::OpenWith(const std::string& di
     db.reset(opened);
     return Translate(status, create ? "create the database" : "open the database", directory);
   }));
+  CARAVAN_ASSIGN_OR_RETURN(const uint64_t flushed, ReadFlushedMark(*options.env, directory));
+  if (db->GetLatestSequenceNumber() < flushed) {
+    return absl::DataLossError(fmt::format(
+        "{}: RocksDB's MANIFEST ends at write {}, where tables held {}: its end is damaged",
+        directory, db->GetLatestSequenceNumber(), flushed));
+  }
   return std::unique_ptr<RocksDb>(new RocksDb(directory, std::move(log), std::move(db)));
 }
 
@@ -233,7 +242,9 @@ absl::Status RocksDb::Flush() {
     const uint64_t sequence = db_->GetLatestSequenceNumber();
     for (int i = 0; i < kAttempts; ++i) {
       CARAVAN_RETURN_IF_ERROR(ToStatus(db_->Flush(rocksdb::FlushOptions()), "flush"));
-      if (IsFlushed(sequence)) return absl::OkStatus();
+      if (IsFlushed(sequence)) {
+        return ToStatus(WriteFlushedMark(*db_->GetEnv(), directory_, sequence), "mark as flushed");
+      }
     }
     return absl::UnavailableError(fmt::format(
         "cannot flush {}: RocksDB says that it has, and lacks its last writes", directory_));
