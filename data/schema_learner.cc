@@ -51,7 +51,7 @@ SchemaLearner::SchemaLearner(const Inputs& inputs)
       sequence_buckets_(inputs.layout.fields.size()),
       entity_in_training_(inputs.entities.keys.size()),
       scenario_in_training_(inputs.scenarios.keys.size()),
-      label_sums_(inputs.layout.task_columns.size()),
+      label_sums_(inputs.layout.task_columns.size() * inputs.scenarios.keys.size()),
       dense_series_(AllDenseSeries(inputs)),
       dense_moments_(dense_series_.size() * windows_.size()),
       exposure_losses_(inputs.layout.task_columns.size() * windows_.size()),
@@ -138,7 +138,10 @@ absl::Status SchemaLearner::LearnSample(const Series& series, int32_t anchor, bo
   }
   if (!training) return absl::OkStatus();
   ++training_samples_;
-  for (size_t i = 0; i < labels_.size(); ++i) label_sums_[i] += labels_[i];
+  const size_t scenarios = inputs_.scenarios.keys.size();
+  for (size_t i = 0; i < labels_.size(); ++i) {
+    label_sums_[i * scenarios + series.scenario] += labels_[i];
+  }
   for (size_t window = 0; window < windows_.size(); ++window) {
     const RowRange rows =
         RowsBetween(series.days, anchor - static_cast<int32_t>(windows_[window]) + 1, anchor);
@@ -199,14 +202,26 @@ absl::StatusOr<conf::Schema> SchemaLearner::Finish() const {
   AddSequenceFields(schema);
   NumberKeys(schema);
   AddDenseFeatures(schema);
-  for (size_t i = 0; i < label_sums_.size(); ++i) {
-    conf::TaskSchema& task = *schema.add_tasks();
-    task.set_name(inputs_.data.tasks(static_cast<int>(i)).name());
-    task.set_training_mean(label_sums_[i] / static_cast<double>(training_samples_));
-    task.set_exposure_days(BestExposure(i));
-  }
+  AddTasks(schema);
   schema.set_entities(inputs_.entities.keys.size());
   return schema;
+}
+
+void SchemaLearner::AddTasks(conf::Schema& schema) const {
+  const size_t scenarios = inputs_.scenarios.keys.size();
+  for (int i = 0; i < inputs_.data.tasks_size(); ++i) {
+    conf::TaskSchema& task = *schema.add_tasks();
+    task.set_name(inputs_.data.tasks(i).name());
+    double sum = 0;
+    for (size_t scenario = 0; scenario < scenarios; ++scenario) {
+      const double of_scenario = label_sums_[static_cast<size_t>(i) * scenarios + scenario];
+      const auto samples = static_cast<double>(std::max<uint64_t>(samples_[0][scenario], 1));
+      sum += of_scenario;
+      task.add_scenario_means(of_scenario / samples);
+    }
+    task.set_training_mean(sum / static_cast<double>(training_samples_));
+    task.set_exposure_days(BestExposure(static_cast<size_t>(i)));
+  }
 }
 
 void SchemaLearner::AddScenarioFields(conf::Schema& schema) const {

@@ -72,13 +72,14 @@ class SchemaLearner {
   void AddProfileFields(conf::Schema& schema) const;
   void AddSequenceFields(conf::Schema& schema) const;
   void AddDenseFeatures(conf::Schema& schema) const;
+  void AddTasks(conf::Schema& schema) const;
 
   const Inputs inputs_;
   const std::vector<uint32_t> windows_;          // of dense features
   std::vector<BucketLearner> sequence_buckets_;  // by sequence field
   std::vector<bool> entity_in_training_;
   std::vector<bool> scenario_in_training_;
-  std::vector<double> label_sums_;                      // by task, over training samples
+  std::vector<double> label_sums_;                      // [tasks, scenarios], training samples
   std::vector<DenseSeries> dense_series_;               // dense features: [series, windows]
   std::vector<Moments> dense_moments_;                  // by dense feature, over training samples
   std::vector<std::optional<size_t>> exposure_series_;  // by task: the series that it goes on with

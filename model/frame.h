@@ -22,9 +22,10 @@ struct GraphInput {
   std::vector<std::span<const T>> rows;  // by table: unique rows [u, width]
   // By field: for each value, the index of its row in rows[table of the field]; [B] or [B, T].
   std::vector<std::span<const uint32_t>> row_indices;
-  std::span<const T> dense_features;  // [B, D]
-  std::span<const T> labels;          // [B, m]; may be empty in Forward
-  uint64_t dropout_seed = 0;          // of a training step; 0: nothing is dropped
+  std::span<const T> dense_features;    // [B, D]
+  std::span<const T> labels;            // [B, m]; may be empty in Forward
+  std::span<const uint32_t> scenarios;  // [B]; may be empty where no task has scenario_factors
+  uint64_t dropout_seed = 0;            // of a training step; 0: nothing is dropped
 };
 
 // One runner's part of a batch: samples [first_sample, first_sample + batch) of the input.
@@ -51,6 +52,10 @@ class Frame {
   std::span<T> ParameterGradient(ParameterId id) {
     const auto& parameter = graph_->parameter(id);
     return parameter_gradient_.subspan(parameter.offset, parameter.elements);
+  }
+
+  std::span<const uint32_t> Scenarios() const {
+    return input_->scenarios.subspan(first_sample_, batch_);
   }
 
   uint64_t dropout_seed() const { return input_->dropout_seed; }

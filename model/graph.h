@@ -61,6 +61,8 @@ struct GraphTask {
   conf::Loss loss = conf::POISSON;
   conf::Link link = conf::EXP;  // of a Poisson task; cross-entropy has the logistic link
   double lambda = 1;            // weight in the loss
+  // Factors of lambda by the sample's scenario; empty: none.
+  std::vector<double> scenario_factors = {};
 };
 
 class Graph {

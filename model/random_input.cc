@@ -74,7 +74,12 @@ RandomInput<T>::RandomInput(const Graph& graph, const RandomInputOptions& option
   for (size_t i = 0; i < size_t{batch} * graph.dense_features(); ++i) {
     dense_features.push_back(static_cast<T>(stream.NextNormal()));
   }
+  size_t scenario_count = 0;
+  for (const GraphTask& task : graph.tasks()) {
+    scenario_count = std::max(scenario_count, task.scenario_factors.size());
+  }
   for (uint32_t b = 0; b < batch; ++b) {
+    if (scenario_count > 0) scenarios.push_back(static_cast<uint32_t>(b % scenario_count));
     for (const GraphTask& task : graph.tasks()) {
       labels.push_back(static_cast<T>(stream.NextBelow(task.loss == conf::CROSS_ENTROPY ? 2 : 6)));
     }
@@ -90,6 +95,7 @@ GraphInput<T> RandomInput<T>::view() const {
   for (const std::vector<uint32_t>& indices : row_indices) input.row_indices.emplace_back(indices);
   input.dense_features = dense_features;
   input.labels = labels;
+  input.scenarios = scenarios;
   input.dropout_seed = 1;
   return input;
 }

@@ -40,6 +40,7 @@ class RandomInput {
   std::vector<std::vector<uint32_t>> row_indices;  // by field
   std::vector<T> dense_features;
   std::vector<T> labels;
+  std::vector<uint32_t> scenarios;  // [B] where a task has factors by them, else empty
 };
 
 }  // namespace caravan::model

@@ -53,6 +53,7 @@ void Reptile::Select(const ExecutorInput& input, std::span<const uint32_t> sampl
   }
   Gather(input.dense_features, graph_.dense_features(), samples, dense_features_);
   Gather(input.labels, graph_.tasks().size(), samples, labels_);
+  if (!input.scenarios.empty()) Gather(input.scenarios, 1, samples, scenarios_);
 }
 
 // One step on the samples that are selected; `share` of its gradient goes to the outer one.
@@ -65,6 +66,7 @@ ExecutorOutput Reptile::Step(float share, std::span<float> dense_gradient,
   input.row_indices.assign(row_indices_.begin(), row_indices_.end());
   input.dense_features = dense_features_;
   input.labels = labels_;
+  input.scenarios = scenarios_;
   input.dropout_seed = dropout_seed_;
   const std::vector<std::span<float>> row_spans(row_gradients_.begin(), row_gradients_.end());
   ExecutorOutput output = executor_.ForwardBackward(input, dense_gradient_, row_spans);

@@ -56,6 +56,7 @@ class Reptile {
   std::vector<std::vector<uint32_t>> row_indices_;  // by field, of the samples of a step
   std::vector<float> dense_features_;
   std::vector<float> labels_;
+  std::vector<uint32_t> scenarios_;
   uint32_t batch_ = 0;
   uint64_t dropout_seed_ = 0;  // of a step
 };

@@ -11,6 +11,7 @@ model::ExecutorInput MakeExecutorInput(const PreparedBatch& batch) {
   input.row_indices.assign(row_indices.begin(), row_indices.end());
   input.dense_features = batch.samples.dense;
   input.labels = batch.samples.labels;
+  input.scenarios = batch.samples.scenarios;
   return input;
 }
 

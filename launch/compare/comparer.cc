@@ -25,6 +25,24 @@ constexpr const char* kSplit = "test";
 constexpr const char* kSearchSplit = "valid";
 constexpr uint32_t kSearchSeed = 1;
 
+// FAILED_PRECONDITION names a raw table that was written after it was imported into `directory`:
+// models trained before and after it would not have seen the same samples. One that is gone does
+// not matter.
+absl::Status CheckUnchanged(const conf::Data& data, const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::file_time_type imported = fs::last_write_time(data::SchemaPath(directory), error);
+  for (const std::string& file : {data.daily_file(), data.entities_file(), data.scenarios_file()}) {
+    const fs::path path = fs::path(data.directory()) / file;
+    const fs::file_time_type written = fs::last_write_time(path, error);
+    if (error || file.empty() || written <= imported) continue;
+    return absl::FailedPreconditionError(
+        fmt::format("{} was written after it was imported for this comparison; give another --out",
+                    path.string()));
+  }
+  return absl::OkStatus();
+}
+
 // For people and folders: "learning_rate=1e-3,view_width=64".
 std::string PointName(const std::vector<std::string>& point) {
   std::vector<std::string> parts;
@@ -110,7 +128,10 @@ absl::StatusOr<std::string> Comparer::DataOf(const conf::Job& job) const {
   const uint64_t fingerprint = conf::DataFingerprint(job.data());
   std::string directory = fmt::format("{}/data/{:016x}", options_.out, fingerprint);
   const absl::StatusOr<conf::Schema> schema = data::LoadSchema(directory);
-  if (schema.ok() && schema->data_fingerprint() == fingerprint) return directory;
+  if (schema.ok() && schema->data_fingerprint() == fingerprint) {
+    CARAVAN_RETURN_IF_ERROR(CheckUnchanged(job.data(), directory));
+    return directory;
+  }
   fmt::print(stderr, "importing {}\n", job.data().directory());
   CARAVAN_RETURN_IF_ERROR(CreateDirectories(directory));
   CARAVAN_RETURN_IF_ERROR(

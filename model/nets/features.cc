@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,7 +39,36 @@ std::vector<uint32_t> FieldsOf(const Graph& graph, uint32_t table) {
   return fields;
 }
 
-absl::StatusOr<GraphTask> TaskOf(const conf::Job& job, const conf::TaskSchema& schema) {
+// No sample weighs more than so many times what it would by its task alone: a cell whose labels
+// hardly ever differ from 0 says little, loudly.
+constexpr double kScenarioFactorMax = 100;
+
+// What sets a sample's weight apart from lambda by its scenario.
+absl::StatusOr<std::vector<double>> ScenarioFactors(const conf::Schema& schema, int task,
+                                                    conf::TaskWeight weight) {
+  const conf::TaskSchema& of_task = schema.tasks(task);
+  if (schema.splits_size() == 0 || of_task.scenario_means_size() != schema.scenarios_size()) {
+    return absl::InvalidArgumentError(
+        fmt::format("model.task_weight {}: the data folder has no means by scenario; one of an "
+                    "earlier build must be imported anew",
+                    conf::TaskWeight_Name(weight)));
+  }
+  const auto& samples = schema.splits(0).scenario_samples();
+  const double all = std::accumulate(samples.begin(), samples.end(), 0.0);
+  std::vector<double> factors;
+  for (int scenario = 0; scenario < schema.scenarios_size(); ++scenario) {
+    const double mean = of_task.scenario_means(scenario);
+    double factor = mean > 0 ? of_task.training_mean() / mean : 1;
+    if (weight == conf::INVERSE_SCENARIO_TOTAL && samples[scenario] > 0) {
+      factor *= all / (schema.scenarios_size() * static_cast<double>(samples[scenario]));
+    }
+    factors.push_back(std::min(factor, kScenarioFactorMax));
+  }
+  return factors;
+}
+
+absl::StatusOr<GraphTask> TaskOf(const conf::Job& job, const conf::Schema& of_data, int number) {
+  const conf::TaskSchema& schema = of_data.tasks(number);
   const auto& tasks = job.data().tasks();
   const auto found = std::ranges::find(tasks, schema.name(), &conf::Task::name);
   if (found == tasks.end()) {
@@ -51,10 +81,13 @@ absl::StatusOr<GraphTask> TaskOf(const conf::Job& job, const conf::TaskSchema& s
   task.link = job.model().link();
   task.lambda = found->weight();
   // A cross-entropy is of the size of 1 whatever the mean.
-  if (task.loss == conf::POISSON && job.model().task_weight() == conf::INVERSE_MEAN &&
-      schema.training_mean() > 0) {
-    task.lambda /= schema.training_mean();
+  const conf::TaskWeight weight = job.model().task_weight();
+  if (task.loss != conf::POISSON || weight == conf::UNIT || schema.training_mean() <= 0) {
+    return task;
   }
+  task.lambda /= schema.training_mean();
+  if (weight == conf::INVERSE_MEAN) return task;
+  CARAVAN_ASSIGN_OR_RETURN(task.scenario_factors, ScenarioFactors(of_data, number, weight));
   return task;
 }
 
@@ -169,8 +202,8 @@ absl::StatusOr<std::unique_ptr<Graph>> StartGraph(const conf::Job& job, const co
     const auto table = static_cast<uint32_t>(field.group());
     graph->AddField({field.name(), table, IsSequence(table)});
   }
-  for (const conf::TaskSchema& task_schema : schema.tasks()) {
-    CARAVAN_ASSIGN_OR_RETURN(GraphTask task, TaskOf(job, task_schema));
+  for (int number = 0; number < schema.tasks_size(); ++number) {
+    CARAVAN_ASSIGN_OR_RETURN(GraphTask task, TaskOf(job, schema, number));
     graph->AddTask(std::move(task));
   }
   CARAVAN_RETURN_IF_ERROR(CheckSizes(job, *graph));

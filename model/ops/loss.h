@@ -2,11 +2,13 @@
 // rounded y:
 //   Poisson:        l = y_hat - y log y_hat     (no log y!: it can be negative)
 //   cross-entropy:  l = softplus(z) - y z
-// z, l: [m], y the input's labels. Gradient: lambda_t / B * dl/dz. Not part of an export.
+// z, l: [m], y the input's labels. Gradient: lambda_t / B * dl/dz, lambda_t times the factor of the
+// sample's scenario where the task has such. Not part of an export.
 #ifndef CARAVAN_MODEL_OPS_LOSS_H_
 #define CARAVAN_MODEL_OPS_LOSS_H_
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,8 +19,7 @@ namespace caravan::model {
 
 class Loss final : public TypedOp<Loss> {
  public:
-  Loss(std::string name, ValueId input, ValueId output, std::vector<LinkKind> kinds,
-       std::vector<double> lambdas);
+  Loss(std::string name, ValueId input, ValueId output, std::span<const GraphTask> tasks);
   FlopCount CountFlops(uint32_t batch) const override;
   bool needs_labels() const override { return true; }
   template <typename T>
@@ -29,6 +30,8 @@ class Loss final : public TypedOp<Loss> {
  private:
   std::vector<LinkKind> kinds_;
   std::vector<double> lambdas_;
+  size_t scenarios_ = 0;         // 0: no task has factors
+  std::vector<double> factors_;  // [scenarios, tasks]
 };
 
 ValueId AddLoss(Graph& graph, const std::string& name, ValueId input);

@@ -76,12 +76,19 @@ TEST_F(SynthProcessTest, SaysWhatItWroteAndWhatIsWrong) {
 TEST_F(SynthProcessTest, CompareShowsTheOracleBesideTheModels) {
   ASSERT_EQ(Run({"synth", "--scale=0.0001", "--out=" + world_}), 0) << text_;
   const std::string out = folder_ + "/compared";
-  ASSERT_EQ(Run({"compare", "--job=" + world_ + "/job.txtpb", "--models=shared_bottom", "--seeds=1",
-                 "--workers=1", "--servers=1", "--lanes=1", "--set=training.epochs=1",
-                 "--set=model.view_width=8", "--set=model.embedding_width=4",
-                 "--set=model.experts=1", "--out=" + out}),
-            0)
-      << text_;
+  const std::vector<std::string> compare = {"compare",
+                                            "--job=" + world_ + "/job.txtpb",
+                                            "--models=shared_bottom",
+                                            "--seeds=1",
+                                            "--workers=1",
+                                            "--servers=1",
+                                            "--lanes=1",
+                                            "--set=training.epochs=1",
+                                            "--set=model.view_width=8",
+                                            "--set=model.embedding_width=4",
+                                            "--set=model.experts=1",
+                                            "--out=" + out};
+  ASSERT_EQ(Run(compare), 0) << text_;
   EXPECT_THAT(text_, HasSubstr("no prediction has a lower expected NMAE"));
   const auto json = nlohmann::json::parse(ReadFile(out + "/comparison.json").value());
   const auto& models = json["models"];
@@ -95,6 +102,14 @@ TEST_F(SynthProcessTest, CompareShowsTheOracleBesideTheModels) {
     EXPECT_LT(models[5]["overall"]["nmae"], models[i]["overall"]["nmae"]) << models[i]["name"];
     EXPECT_LT(models[5]["overall"]["smape"], models[i]["overall"]["smape"]) << models[i]["name"];
   }
+
+  EXPECT_EQ(Run(compare), 0) << text_;
+  EXPECT_THAT(text_, HasSubstr("done before"));
+  const std::string daily = world_ + "/daily.csv.zst";
+  ASSERT_TRUE(std::filesystem::exists(daily));
+  std::filesystem::last_write_time(daily, std::filesystem::file_time_type::clock::now());
+  EXPECT_NE(Run(compare), 0) << "models of two data sets must not stand beside each other";
+  EXPECT_THAT(text_, HasSubstr(daily + " was written after it was imported"));
 }
 
 }  // namespace

@@ -91,6 +91,45 @@ TEST(SingleTaskTest, SharesNothing) {
   }
 }
 
+// Means 0.6 in all, 0.3 and 1.2 in two scenarios of 60 and 20 samples, none in the third.
+conf::Schema SchemaOfThreeScenarios() {
+  conf::Schema schema = SmallSchema();
+  schema.clear_scenarios();
+  for (const char* scenario : {"A", "B", "C"}) schema.add_scenarios(scenario);
+  for (conf::TaskSchema& task : *schema.mutable_tasks()) {
+    task.clear_scenario_means();
+    for (const double mean : {0.3, 1.2, 0.0}) task.add_scenario_means(mean);
+  }
+  schema.clear_splits();
+  conf::SplitSchema& train = *schema.add_splits();
+  train.set_name("train");
+  for (const uint64_t samples : {60, 20, 0}) train.add_scenario_samples(samples);
+  return schema;
+}
+
+TEST(NetsTest, TaskWeightsByScenarioAreThoseOfTheMetric) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_task_weight(conf::INVERSE_SCENARIO_MEAN);
+  const auto by_mean = BuildNet(job, SchemaOfThreeScenarios());
+  ASSERT_TRUE(by_mean.ok()) << by_mean.status();
+  const GraphTask& task = (*by_mean)->tasks()[0];
+  EXPECT_DOUBLE_EQ(task.lambda, 1 / 0.6);
+  EXPECT_THAT(task.scenario_factors, testing::ElementsAre(2, 0.5, 1));
+  ExpectGradientsMatch(**by_mean, 4);
+
+  job.mutable_model()->set_task_weight(conf::INVERSE_SCENARIO_TOTAL);
+  const auto by_total = BuildNet(job, SchemaOfThreeScenarios());
+  ASSERT_TRUE(by_total.ok()) << by_total.status();
+  EXPECT_THAT((*by_total)->tasks()[0].scenario_factors,
+              testing::ElementsAre(testing::DoubleEq(2 * 80.0 / 180),
+                                   testing::DoubleEq(0.5 * 80.0 / 60), 1));
+
+  conf::Schema before = SchemaOfThreeScenarios();
+  before.mutable_tasks(0)->clear_scenario_means();
+  EXPECT_THAT(std::string(BuildNet(job, before).status().message()),
+              testing::HasSubstr("must be imported anew"));
+}
+
 TEST(NetsTest, SharingSavesParameters) {
   EXPECT_GT(DenseParameters("single_task"), DenseParameters("cross_stitch"));
   EXPECT_GT(DenseParameters("m2m"), DenseParameters("m2m_without_meta_tower"));

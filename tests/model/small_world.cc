@@ -31,8 +31,12 @@ double LossOf(const Graph& graph, GraphRunner<double>& runner, const GraphInput<
   runner.Forward(input, {0, input.batch});
   double loss = 0;
   const std::span<const double> losses = runner.losses();
+  const size_t tasks = graph.tasks().size();
   for (size_t i = 0; i < losses.size(); ++i) {
-    loss += graph.tasks()[i % graph.tasks().size()].lambda * losses[i];
+    const GraphTask& task = graph.tasks()[i % tasks];
+    const double factor =
+        task.scenario_factors.empty() ? 1 : task.scenario_factors[input.scenarios[i / tasks]];
+    loss += task.lambda * factor * losses[i];
   }
   return loss / input.batch;
 }
