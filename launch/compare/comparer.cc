@@ -216,6 +216,7 @@ absl::Status Comparer::AddYardsticks(const conf::Job& job, const conf::Schema& s
             for (size_t i = 0; i < scores.size(); ++i) {
               scores[i].Add(entity, task, scenario, yardsticks.Predict(i, batch, b, task), label);
             }
+            if (!oracle_.has_value()) continue;
             medians.Add(entity, task, scenario, laws[task].median, label);
             means.Add(entity, task, scenario, laws[task].mean, label);
           }
