@@ -7,6 +7,7 @@
 
 #include "fmt/format.h"
 #include "glog/logging.h"
+#include "model/sample_order.h"
 
 namespace caravan::model {
 namespace {
@@ -36,6 +37,7 @@ class ThreadedExecutor final : public Executor {
       parts_.push_back(std::make_unique<Part>(graph, samples_max, purpose));
     }
     predictions_.resize(size_t{batch_max} * graph.tasks().size());
+    if (threads > 1) order_ = std::make_unique<SampleOrder>(graph);
     for (uint32_t i = 1; i < threads; ++i) {
       threads_.emplace_back([this, i] { Serve(i); });
     }
@@ -79,7 +81,7 @@ class ThreadedExecutor final : public Executor {
   ExecutorOutput Run(const ExecutorInput& input) {
     CHECK_GT(input.batch, 0U);
     CHECK_LE(input.batch, batch_max_);
-    input_ = &input;
+    input_ = order_ == nullptr ? &input : &order_->Arrange(input);
     const auto threads = static_cast<uint32_t>(parts_.size());
     const PartTurn* before = nullptr;
     for (uint32_t i = 0; i < threads; ++i) {
@@ -119,8 +121,7 @@ class ThreadedExecutor final : public Executor {
     output.task_losses.resize(tasks);
     for (const auto& part : parts_) {
       if (part->range.count == 0) continue;
-      std::ranges::copy(part->runner.predictions(),
-                        predictions_.begin() + static_cast<ptrdiff_t>(part->range.first * tasks));
+      PutPredictions(*part);
       if (input.labels.empty()) continue;
       const std::span<const float> losses = part->runner.losses();
       for (size_t i = 0; i < losses.size(); ++i) output.task_losses[i % tasks] += losses[i];
@@ -133,8 +134,21 @@ class ThreadedExecutor final : public Executor {
     return output;
   }
 
+  // To the places that its samples have in the caller's batch.
+  void PutPredictions(const Part& part) {
+    const std::span<const float> predictions = part.runner.predictions();
+    const size_t tasks = graph_.tasks().size();
+    for (uint32_t i = 0; i < part.range.count; ++i) {
+      const uint32_t place = part.range.first + i;
+      const size_t sample = order_ == nullptr ? place : order_->samples()[place];
+      std::ranges::copy(predictions.subspan(i * tasks, tasks),
+                        predictions_.begin() + static_cast<ptrdiff_t>(sample * tasks));
+    }
+  }
+
   const Graph& graph_;
   const uint32_t batch_max_;
+  std::unique_ptr<SampleOrder> order_;  // null of one thread
   std::vector<std::unique_ptr<Part>> parts_;
   std::vector<float> predictions_;
 

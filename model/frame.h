@@ -26,6 +26,12 @@ struct GraphInput {
   std::span<const T> labels;            // [B, m]; may be empty in Forward
   std::span<const uint32_t> scenarios;  // [B]; may be empty where no task has scenario_factors
   uint64_t dropout_seed = 0;            // of a training step; 0: nothing is dropped
+  // [B], by which draws tell samples apart; where empty, their places.
+  std::span<const uint32_t> sample_numbers;
+
+  uint32_t sample_number(size_t place) const {
+    return sample_numbers.empty() ? static_cast<uint32_t>(place) : sample_numbers[place];
+  }
 };
 
 // One runner's part of a batch: samples [first_sample, first_sample + batch) of the input.
@@ -59,8 +65,8 @@ class Frame {
   }
 
   uint64_t dropout_seed() const { return input_->dropout_seed; }
-  // The place of this frame's first sample in the whole batch.
-  size_t first_sample() const { return first_sample_; }
+  // Of the frame's sample `b`, see GraphInput.
+  uint32_t SampleNumber(uint32_t b) const { return input_->sample_number(first_sample_ + b); }
 
   // The rows of a table, and their gradients (to be added to).
   std::span<const T> Rows(uint32_t table) const { return input_->rows[table]; }

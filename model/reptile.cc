@@ -4,21 +4,8 @@
 
 #include <glog/logging.h>
 
-#include "base/hash.h"
-
 namespace caravan::model {
 namespace {
-
-// Rows of `width` values of the samples, one behind the other.
-template <typename T>
-void Gather(std::span<const T> values, size_t width, std::span<const uint32_t> samples,
-            std::vector<T>& gathered) {
-  gathered.clear();
-  for (const uint32_t sample : samples) {
-    const std::span<const T> row = values.subspan(sample * width, width);
-    gathered.insert(gathered.end(), row.begin(), row.end());
-  }
-}
 
 // to += factor * from
 void AddScaled(std::span<const float> from, float factor, std::span<float> to) {
@@ -29,7 +16,7 @@ void AddScaled(std::span<const float> from, float factor, std::span<float> to) {
 }  // namespace
 
 Reptile::Reptile(const Options& options, const Graph& graph, Executor& executor)
-    : options_(options), graph_(graph), executor_(executor), row_indices_(graph.fields().size()) {
+    : options_(options), graph_(graph), executor_(executor), gathered_(graph) {
   CHECK_GE(options.steps, 1U);
   CHECK_GT(options.rate, 0.0F);
 }
@@ -45,29 +32,11 @@ void Reptile::Begin(const ExecutorInput& input) {
   }
 }
 
-void Reptile::Select(const ExecutorInput& input, std::span<const uint32_t> samples) {
-  batch_ = static_cast<uint32_t>(samples.size());
-  for (size_t field = 0; field < row_indices_.size(); ++field) {
-    const size_t width = graph_.fields()[field].sequence ? graph_.history_days() : 1;
-    Gather(input.row_indices[field], width, samples, row_indices_[field]);
-  }
-  Gather(input.dense_features, graph_.dense_features(), samples, dense_features_);
-  Gather(input.labels, graph_.tasks().size(), samples, labels_);
-  if (!input.scenarios.empty()) Gather(input.scenarios, 1, samples, scenarios_);
-}
-
-// One step on the samples that are selected; `share` of its gradient goes to the outer one.
-ExecutorOutput Reptile::Step(float share, std::span<float> dense_gradient,
+// One step on these samples; `share` of its gradient goes to the outer one.
+ExecutorOutput Reptile::Step(ExecutorInput& input, float share, std::span<float> dense_gradient,
                              std::span<const std::span<float>> row_gradients) {
-  ExecutorInput input;
-  input.batch = batch_;
   input.dense_parameters = dense_;
   input.rows.assign(rows_.begin(), rows_.end());
-  input.row_indices.assign(row_indices_.begin(), row_indices_.end());
-  input.dense_features = dense_features_;
-  input.labels = labels_;
-  input.scenarios = scenarios_;
-  input.dropout_seed = dropout_seed_;
   const std::vector<std::span<float>> row_spans(row_gradients_.begin(), row_gradients_.end());
   ExecutorOutput output = executor_.ForwardBackward(input, dense_gradient_, row_spans);
   AddScaled(dense_gradient_, share, dense_gradient);
@@ -101,12 +70,9 @@ ExecutorOutput Reptile::ForwardBackward(const ExecutorInput& input,
     for (size_t step = 0; step < steps; ++step) {
       const size_t first = step * samples.size() / steps;
       const size_t end = (step + 1) * samples.size() / steps;
-      Select(input, std::span(samples).subspan(first, end - first));
-      if (input.dropout_seed != 0) {
-        const uint64_t scenario = scenarios[samples[first]];
-        dropout_seed_ = CombineHash(CombineHash(input.dropout_seed, scenario), step) | 1;
-      }
-      const ExecutorOutput output = Step(static_cast<float>(share), dense_gradient, row_gradients);
+      const auto of_step = std::span<const uint32_t>(samples).subspan(first, end - first);
+      const ExecutorOutput output = Step(gathered_.Take(input, of_step), static_cast<float>(share),
+                                         dense_gradient, row_gradients);
       mean.loss += share * output.loss;
       for (size_t task = 0; task < mean.task_losses.size(); ++task) {
         mean.task_losses[task] += share * output.task_losses[task];

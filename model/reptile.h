@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "model/executor.h"
+#include "model/gathered_input.h"
 #include "model/graph.h"
 
 namespace caravan::model {
@@ -38,10 +39,9 @@ class Reptile {
                                  std::span<const std::span<float>> row_gradients);
 
  private:
-  // Samples of one scenario, and the parameters as its steps have left them.
+  // The parameters as the steps of one scenario leave them.
   void Begin(const ExecutorInput& input);
-  void Select(const ExecutorInput& input, std::span<const uint32_t> samples);
-  ExecutorOutput Step(float share, std::span<float> dense_gradient,
+  ExecutorOutput Step(ExecutorInput& input, float share, std::span<float> dense_gradient,
                       std::span<const std::span<float>> row_gradients);
 
   const Options options_;
@@ -52,13 +52,8 @@ class Reptile {
   std::vector<float> dense_;                    // theta_s,j
   std::vector<std::vector<float>> rows_;        // by table
   std::vector<float> dense_gradient_;
-  std::vector<std::vector<float>> row_gradients_;   // by table
-  std::vector<std::vector<uint32_t>> row_indices_;  // by field, of the samples of a step
-  std::vector<float> dense_features_;
-  std::vector<float> labels_;
-  std::vector<uint32_t> scenarios_;
-  uint32_t batch_ = 0;
-  uint64_t dropout_seed_ = 0;  // of a step
+  std::vector<std::vector<float>> row_gradients_;  // by table
+  GatheredInput gathered_;                         // the samples of a step
 };
 
 }  // namespace caravan::model

@@ -26,7 +26,7 @@ template <typename T, typename Kept>
 void Dropout::Draw(const Frame<T>& frame, size_t elements, Kept kept) const {
   const size_t width = elements / frame.batch();
   for (uint32_t b = 0; b < frame.batch(); ++b) {
-    RandomStream stream(frame.dropout_seed(), Index(output()), frame.first_sample() + b);
+    RandomStream stream(frame.dropout_seed(), Index(output()), frame.SampleNumber(b));
     uint64_t bits = 0;
     for (size_t i = 0; i < width; ++i) {
       bits = i % (64 / kDrawBits) == 0 ? stream.NextBits() : bits >> kDrawBits;

@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "model/net.h"
 #include "model/random_input.h"
+#include "model/sample_order.h"
 #include "tests/model/small_world.h"
 
 namespace caravan::model {
@@ -118,6 +120,47 @@ TEST(ExecutorTest, ThreadsAlwaysGiveTheSame) {
     ASSERT_EQ(again.dense, first.dense);
     ASSERT_EQ(again.rows, first.rows);
   }
+}
+
+// Samples of few combinations, the ones as far apart as can be: threads take them in an order of
+// their own, with the predictions, gradients and dropped elements of the order given.
+TEST(ExecutorTest, ThreadsOrderSamplesByTheirAttributes) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_view_width(8);
+  job.mutable_model()->set_dropout(0.3);
+  const auto graph = BuildNet(job, SmallSchema());
+  ASSERT_TRUE(graph.ok()) << graph.status();
+  RandomInputOptions options;
+  options.batch = 24;
+  options.rows_per_table = 5;
+  options.distinct_attributes = 6;
+  const RandomInput<float> input(**graph, options);
+  const ExecutorInput view = input.view();
+  SampleOrder order(**graph);
+  const ExecutorInput& arranged = order.Arrange(view);
+  std::set<std::vector<uint32_t>> seen;
+  std::vector<uint32_t> last;
+  for (uint32_t i = 0; i < options.batch; ++i) {
+    std::vector<uint32_t> rows;
+    for (size_t field = 0; field < (*graph)->fields().size(); ++field) {
+      if ((*graph)->fields()[field].sequence) continue;
+      rows.push_back(arranged.row_indices[field][i]);
+      EXPECT_EQ(rows.back(), view.row_indices[field][order.samples()[i]]);
+    }
+    if (rows != last) {
+      EXPECT_TRUE(seen.insert(rows).second) << "place " << i;
+    }
+    last = rows;
+  }
+  const auto one = Executor::Create(**graph, options.batch, 1);
+  Gradients expected(**graph, input);
+  const ExecutorOutput expected_output =
+      (*one)->ForwardBackward(view, expected.dense, expected.spans);
+  const auto three = Executor::Create(**graph, options.batch, 3);
+  Gradients found(**graph, input);
+  const ExecutorOutput output = (*three)->ForwardBackward(view, found.dense, found.spans);
+  ExpectNear(output.predictions, expected_output.predictions, "predictions");
+  ExpectNear(found.dense, expected.dense, "dense");
 }
 
 TEST(ExecutorTest, ForwardNeedsNoLabelsAndFollowsTheParameters) {
