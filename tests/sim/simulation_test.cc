@@ -34,10 +34,11 @@ TEST_P(SeedsTest, EveryRunIsExact) {
 INSTANTIATE_TEST_SUITE_P(Slices, SeedsTest, ::testing::Range<uint64_t>(0, 20));
 
 // Seeds beyond the slices that have found something: the judge taking a replaced lane's pushes for
-// those of the lane in its place, a removed log that came back with a loss of power, and (five) the
-// successor of a scheduler that died as the last thing, without its journal.
+// those of the lane in its place, a removed log that came back with a loss of power, the successor
+// of a scheduler that died as the last thing, without its journal (five), and two routings of one
+// number.
 TEST(SimulationTest, SeedsThatFailedOnce) {
-  for (const uint64_t seed : {122816, 155884, 28592, 36580, 40724, 53752, 55424}) {
+  for (const uint64_t seed : {122816, 155884, 28592, 36580, 40724, 53752, 55424, 58136}) {
     const Outcome outcome = Simulate({.seed = seed, .faults = FaultsOfSeed(seed)});
     EXPECT_TRUE(outcome.status.ok()) << "seed " << seed << ": " << outcome.status << "\n"
                                      << outcome.story;
