@@ -18,6 +18,7 @@
 #include "model/ops/link.h"
 #include "model/ops/loss.h"
 #include "model/ops/mean_pool.h"
+#include "model/ops/residual.h"
 #include "model/ops/row_embedding.h"
 #include "model/ops/self_attention.h"
 #include "model/ops/sequence_embedding.h"
@@ -277,6 +278,22 @@ ValueId AddGates(Graph& graph, ValueId features, uint32_t choices) {
   return AddLinear(graph, "gates", features, std::move(options));
 }
 
+namespace {
+
+// z and a linear map of the dense features.
+ValueId AddWidePart(Graph& graph, ValueId z) {
+  LinearOptions options;
+  options.in = graph.dense_features();
+  options.out = static_cast<uint32_t>(graph.tasks().size());
+  options.shape = {options.out};
+  options.bias = false;  // the head has one
+  options.deviation = 0;
+  const ValueId features = AddDenseInput(graph, "wide.features");
+  return AddResidual(graph, "wide.sum", AddLinear(graph, "wide", features, options), z, 1);
+}
+
+}  // namespace
+
 absl::Status AddOutputs(Graph& graph, ValueId x, const conf::Job& job, const conf::Schema& schema) {
   CARAVAN_ASSIGN_OR_RETURN(std::vector<Exposure> exposures, Exposures(graph, job, schema));
   std::vector<double> starts;
@@ -286,6 +303,14 @@ absl::Status AddOutputs(Graph& graph, ValueId x, const conf::Job& job, const con
     starts.push_back(HasExposure(exposures, t) ? 0 : InverseLink(LinkOf(graph.tasks()[t]), mean));
   }
   ValueId z = AddTaskHead(graph, "head", x, starts);
+  if (job.model().wide()) {
+    if (graph.dense_features() == 0) {
+      return absl::InvalidArgumentError(
+          "model.wide is a map of the dense features, of which the data has none: see "
+          "data.dense_features");
+    }
+    z = AddWidePart(graph, z);
+  }
   if (!exposures.empty()) z = AddExposureOffset(graph, "exposure", z, std::move(exposures));
   const ValueId predictions = AddLink(graph, "predictions", z);
   graph.SetOutputs(predictions, AddLoss(graph, "losses", z));

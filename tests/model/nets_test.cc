@@ -130,6 +130,50 @@ TEST(NetsTest, TaskWeightsByScenarioAreThoseOfTheMetric) {
               testing::HasSubstr("must be imported anew"));
 }
 
+TEST(NetsTest, TheWidePartStartsAtNothingAndFollowsTheDenseFeatures) {
+  conf::Job job = SmallJob();
+  const auto plain = BuildNet(job, SmallSchema());
+  job.mutable_model()->set_wide(true);
+  const auto wide = BuildNet(job, SmallSchema());
+  ASSERT_TRUE(wide.ok()) << wide.status();
+  const uint64_t weights = (*wide)->parameter_elements() - (*plain)->parameter_elements();
+  EXPECT_EQ(weights, (*wide)->dense_features() * (*wide)->tasks().size());
+  ExpectGradientsMatch(**wide, 3);
+
+  RandomInputOptions options;
+  options.batch = 4;
+  RandomInput<float> input(**wide, options);
+  const RandomInput<float> of_plain(**plain, options);
+  const auto executor = *Executor::Create(**wide, options.batch, 1);
+  const auto predict = [&] {
+    const auto predictions = executor->Forward(input.view()).predictions;
+    return std::vector<float>(predictions.begin(), predictions.end());
+  };
+  const std::vector<float> before = predict();
+  const auto plain_executor = *Executor::Create(**plain, options.batch, 1);
+  const ExecutorOutput expected = plain_executor->Forward(of_plain.view());
+  for (size_t i = 0; i < before.size(); ++i) EXPECT_FLOAT_EQ(before[i], expected.predictions[i]);
+  for (const Parameter& parameter : (*wide)->parameters()) {
+    if (parameter.name.rfind("wide", 0) != 0) continue;
+    input.dense_parameters[parameter.offset] = 0.5F;  // first task, first feature
+  }
+  const std::vector<float> after = predict();
+  const size_t tasks = (*wide)->tasks().size();
+  for (uint32_t b = 0; b < options.batch; ++b) {
+    const float feature = input.dense_features[b * (*wide)->dense_features()];
+    EXPECT_NEAR(after[b * tasks], before[b * tasks] * std::exp(0.5F * feature),
+                1e-4 * after[b * tasks]);
+    EXPECT_EQ(after[b * tasks + 1], before[b * tasks + 1]);
+  }
+
+  conf::Schema without = SmallSchema();
+  without.clear_dense_names();
+  without.clear_dense_means();
+  without.clear_dense_deviations();
+  EXPECT_THAT(std::string(BuildNet(job, without).status().message()),
+              testing::HasSubstr("model.wide is a map of the dense features"));
+}
+
 TEST(NetsTest, SharingSavesParameters) {
   EXPECT_GT(DenseParameters("single_task"), DenseParameters("cross_stitch"));
   EXPECT_GT(DenseParameters("m2m"), DenseParameters("m2m_without_meta_tower"));
