@@ -35,30 +35,39 @@ std::string OverallText(const Comparison& comparison) {
   return text;
 }
 
-// One figure of all models by scenario, a block a task that has it; nothing where none has.
+// One figure of a model by scenario; nothing where the model has it in none.
+std::string RowText(const Comparison& comparison, const ComparedModel& model, size_t task,
+                    std::optional<Spread> ComparedCell::*figure) {
+  std::string text;
+  bool is_empty = true;
+  for (size_t s = 0; s < comparison.scenarios.size(); ++s) {
+    const std::optional<Spread>& value =
+        model.cells[task * comparison.scenarios.size() + s].*figure;
+    is_empty = is_empty && !value.has_value();
+    text += fmt::format("  {:>10}", value.has_value() ? SpreadText(*value, false) : "-");
+  }
+  return is_empty ? "" : text;
+}
+
+// One figure of all models that have it, a block a task; nothing where none has.
 std::string CellsText(const Comparison& comparison, std::string_view title,
                       std::optional<Spread> ComparedCell::*figure) {
   const size_t width = NameWidth(comparison) + 2;
-  std::string text = fmt::format("\n{:<{}}", title, width);
-  for (const std::string& name : comparison.scenario_names)
-    text += fmt::format("  {:>10.10}", name);
-  text += "\n";
-  const size_t scenarios = comparison.scenarios.size();
-  bool is_empty = true;
+  std::string blocks;
   for (size_t task = 0; task < comparison.tasks.size(); ++task) {
     if (!comparison.HasFigure(task, figure)) continue;
-    is_empty = false;
-    text += fmt::format("{}\n", comparison.tasks[task]);
+    blocks += comparison.tasks[task] + "\n";
     for (const ComparedModel& model : comparison.models) {
-      text += fmt::format("  {:<{}}", model.name, width - 2);
-      for (size_t s = 0; s < scenarios; ++s) {
-        const std::optional<Spread>& value = model.cells[task * scenarios + s].*figure;
-        text += fmt::format("  {:>10}", value.has_value() ? SpreadText(*value, false) : "-");
-      }
-      text += "\n";
+      const std::string row = RowText(comparison, model, task, figure);
+      if (!row.empty()) blocks += fmt::format("  {:<{}}{}\n", model.name, width - 2, row);
     }
   }
-  return is_empty ? "" : text;
+  if (blocks.empty()) return "";
+  std::string head = fmt::format("\n{:<{}}", title, width);
+  for (const std::string& name : comparison.scenario_names) {
+    head += fmt::format("  {:>10.10}", name);
+  }
+  return head + "\n" + blocks;
 }
 
 Json OptionalJson(const std::optional<Spread>& spread, double Spread::*part) {

@@ -48,13 +48,15 @@ constexpr double kScenarioFactorMax = 100;
 absl::StatusOr<std::vector<double>> ScenarioFactors(const conf::Schema& schema, int task,
                                                     conf::TaskWeight weight) {
   const conf::TaskSchema& of_task = schema.tasks(task);
-  if (schema.splits_size() == 0 || of_task.scenario_means_size() != schema.scenarios_size()) {
+  const auto train = std::ranges::find(schema.splits(), "train", &conf::SplitSchema::name);
+  if (train == schema.splits().end() || train->scenario_samples_size() != schema.scenarios_size() ||
+      of_task.scenario_means_size() != schema.scenarios_size()) {
     return absl::InvalidArgumentError(
         fmt::format("model.task_weight {}: the data folder has no means by scenario; one of an "
                     "earlier build must be imported anew",
                     conf::TaskWeight_Name(weight)));
   }
-  const auto& samples = schema.splits(0).scenario_samples();
+  const auto& samples = train->scenario_samples();
   const double all = std::accumulate(samples.begin(), samples.end(), 0.0);
   std::vector<double> factors;
   for (int scenario = 0; scenario < schema.scenarios_size(); ++scenario) {
@@ -185,6 +187,18 @@ bool HasExposure(const std::vector<Exposure>& exposures, size_t task) {
   return !exposures.empty() && exposures[task].scale != 0;
 }
 
+// z and a linear map of the dense features.
+ValueId AddWidePart(Graph& graph, ValueId z) {
+  LinearOptions options;
+  options.in = graph.dense_features();
+  options.out = static_cast<uint32_t>(graph.tasks().size());
+  options.shape = {options.out};
+  options.bias = false;  // the head has one
+  options.deviation = 0;
+  const ValueId features = AddDenseInput(graph, "wide.features");
+  return AddResidual(graph, "wide.sum", AddLinear(graph, "wide", features, options), z, 1);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Graph>> StartGraph(const conf::Job& job, const conf::Schema& schema,
@@ -277,22 +291,6 @@ ValueId AddGates(Graph& graph, ValueId features, uint32_t choices) {
   options.shape = {static_cast<uint32_t>(graph.tasks().size()), choices};
   return AddLinear(graph, "gates", features, std::move(options));
 }
-
-namespace {
-
-// z and a linear map of the dense features.
-ValueId AddWidePart(Graph& graph, ValueId z) {
-  LinearOptions options;
-  options.in = graph.dense_features();
-  options.out = static_cast<uint32_t>(graph.tasks().size());
-  options.shape = {options.out};
-  options.bias = false;  // the head has one
-  options.deviation = 0;
-  const ValueId features = AddDenseInput(graph, "wide.features");
-  return AddResidual(graph, "wide.sum", AddLinear(graph, "wide", features, options), z, 1);
-}
-
-}  // namespace
 
 absl::Status AddOutputs(Graph& graph, ValueId x, const conf::Job& job, const conf::Schema& schema) {
   CARAVAN_ASSIGN_OR_RETURN(std::vector<Exposure> exposures, Exposures(graph, job, schema));

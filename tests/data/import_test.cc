@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
+#include <numeric>
 #include <string>
 
 #include "base/file.h"
@@ -56,6 +57,41 @@ TEST(ImportTest, ReportsAndSchemaSayWhatWasThere) {
   const absl::StatusOr<conf::Schema> inspected = InspectImportedFolder(world.out());
   ASSERT_TRUE(inspected.ok()) << inspected.status();
   EXPECT_EQ(inspected->SerializeAsString(), schema.SerializeAsString());
+}
+
+TEST(ImportTest, MeansOfLabelsAreThoseOfTheTrainingSamples) {
+  const SmallWorld world;
+  const absl::StatusOr<ImportReport> report = world.Import();
+  ASSERT_TRUE(report.ok()) << report.status();
+  const conf::Schema& schema = report->schema;
+  const auto tasks = static_cast<size_t>(schema.tasks_size());
+  const auto scenarios = static_cast<size_t>(schema.scenarios_size());
+  std::vector<double> sums(tasks * scenarios);
+  std::vector<double> samples(scenarios);
+  ASSERT_TRUE(
+      VisitSplit(world.out(), schema, "train", 64, [&](const Batch& batch, const SampleReader&) {
+        for (size_t b = 0; b < batch.size; ++b) {
+          samples[batch.scenarios[b]] += 1;
+          for (size_t t = 0; t < tasks; ++t) {
+            sums[t * scenarios + batch.scenarios[b]] += batch.labels[b * tasks + t];
+          }
+        }
+        return absl::OkStatus();
+      }).ok());
+  const double all = std::accumulate(samples.begin(), samples.end(), 0.0);
+  ASSERT_GT(all, 0);
+  for (size_t t = 0; t < tasks; ++t) {
+    const conf::TaskSchema& task = schema.tasks(static_cast<int>(t));
+    ASSERT_EQ(task.scenario_means_size(), schema.scenarios_size());
+    double sum = 0;
+    for (size_t s = 0; s < scenarios; ++s) {
+      sum += sums[t * scenarios + s];
+      EXPECT_NEAR(task.scenario_means(static_cast<int>(s)), sums[t * scenarios + s] / samples[s],
+                  1e-9)
+          << task.name() << " in " << schema.scenarios(static_cast<int>(s));
+    }
+    EXPECT_NEAR(task.training_mean(), sum / all, 1e-9) << task.name();
+  }
 }
 
 TEST(ImportTest, TheSameTablesGiveTheSameBytes) {

@@ -139,12 +139,27 @@ TEST(ComparisonTest, BinaryTasksHaveTheirOwnFigures) {
   EXPECT_DOUBLE_EQ(comparison.models[1].cells[2].auc->mean, 0);
   EXPECT_NEAR(comparison.models[0].nmae.mean, 0.5, 1e-9) << "binary tasks have no part in it";
   EXPECT_THAT(ComparisonText(comparison), HasSubstr("\nAUC"));
+  EXPECT_THAT(ComparisonText(comparison), HasSubstr("cost\n  right"));
   EXPECT_THAT(ComparisonHtml(comparison, ""), HasSubstr("cost (AUC, log loss)"));
   EXPECT_THAT(ComparisonHtml(comparison, ""), HasSubstr("<b>1.0000</b>"));
   EXPECT_THAT(ComparisonCsv(comparison), HasSubstr("\"right\",\"cost\",\"A\",,,,,10,1.000000"));
   const auto json = nlohmann::json::parse(ComparisonJson(comparison));
   EXPECT_EQ(json["models"][1]["cells"][2]["auc"], 0);
   EXPECT_TRUE(json["models"][1]["cells"][2]["nmae"].is_null());
+}
+
+TEST(ComparisonTest, WhoHasNoneOfAFigureHasNoRowOfIt) {
+  std::vector<ScoredModel> scored;
+  scored.push_back({.name = "net", .seeds = {EntityScores(2, 2)}});
+  scored.push_back({.name = "yardstick", .trained = false, .seeds = {EntityScores(2, 2)}});
+  for (ScoredModel& model : scored) model.seeds[0].Add(0, 0, 0, 1, 2);
+  scored[0].seeds[0].AddBinary(1, 0, 0.75, 1);
+  const std::string text = ComparisonText(Compare(TwoByTwo(), "job", "test", scored, 1));
+  const size_t log_loss = text.find("\nlog loss");
+  ASSERT_NE(log_loss, std::string::npos) << text;
+  EXPECT_NE(text.find("  net", log_loss), std::string::npos);
+  EXPECT_EQ(text.find("  yardstick", log_loss), std::string::npos) << text;
+  EXPECT_EQ(text.find("\nAUC"), std::string::npos) << "one class has none\n" << text;
 }
 
 TEST(ComparisonTest, TheSearchIsShown) {

@@ -52,6 +52,7 @@ constexpr Case kCases[] = {
     {"binary_task_softplus", "link: SOFTPLUS", kInline, /*binary_task=*/true},
     {"no_dense_features", "", kInline, /*binary_task=*/false, /*dense=*/false},
     {"exposure_offset", "exposure_offset_days: 2"},
+    {"wide_with_dropout", "wide: true dropout: 0.5"},
     {"single_task", "net: 'single_task'"},
     {"single_task_inline", "net: 'single_task'", kInline},
     {"shared_bottom", "net: 'shared_bottom'"},
