@@ -2,17 +2,22 @@
 
 #include <algorithm>
 #include <barrier>
+#include <cmath>
 #include <thread>
 #include <utility>
 
 #include "fmt/format.h"
 #include "glog/logging.h"
+#include "model/metrics.h"
 #include "model/sample_order.h"
 
 namespace caravan::model {
 namespace {
 
 constexpr uint32_t kThreadsMax = 256;
+
+// Of a batch that is predicted all but exactly: its gradient is as small.
+constexpr double kLeastDispersion = 1e-6;
 
 // A thread's part of the batch; part 0 is the caller's and never empty. All write to the caller's
 // gradients, in turn.
@@ -31,12 +36,17 @@ class ThreadedExecutor final : public Executor {
       : graph_(graph),
         batch_max_(batch_max),
         begin_(static_cast<ptrdiff_t>(threads)),
+        forwarded_(static_cast<ptrdiff_t>(threads), FindFactors{*this}),
         end_(static_cast<ptrdiff_t>(threads)) {
     const uint32_t samples_max = (batch_max + threads - 1) / threads;
     for (uint32_t i = 0; i < threads; ++i) {
       parts_.push_back(std::make_unique<Part>(graph, samples_max, purpose));
     }
     predictions_.resize(size_t{batch_max} * graph.tasks().size());
+    if (std::ranges::any_of(graph.tasks(), &GraphTask::by_dispersion)) {
+      dispersions_.resize(graph.tasks().size(), 1);
+      task_factors_.resize(graph.tasks().size(), 1);
+    }
     if (threads > 1) order_ = std::make_unique<SampleOrder>(graph);
     for (uint32_t i = 1; i < threads; ++i) {
       threads_.emplace_back([this, i] { Serve(i); });
@@ -110,9 +120,36 @@ class ThreadedExecutor final : public Executor {
 
   void RunPart(uint32_t number) {
     Part& part = *parts_[number];
-    if (part.range.count == 0) return;
-    part.runner.Forward(*input_, part.range);
-    if (backward_) part.runner.Backward(dense_gradient_, row_gradients_, &part.turn);
+    if (part.range.count != 0) part.runner.Forward(*input_, part.range);
+    if (!dispersions_.empty() && !input_->labels.empty()) forwarded_.arrive_and_wait();
+    if (!backward_ || part.range.count == 0) return;
+    part.runner.Backward(dense_gradient_, row_gradients_, &part.turn, task_factors_);
+  }
+
+  // By one thread, while the others wait: a task's loss is log(D) / 2, D the mean deviance of the
+  // whole batch, and its gradient that of the plain loss over D.
+  struct FindFactors {
+    ThreadedExecutor& executor;
+    void operator()() const noexcept { executor.FindDispersions(); }
+  };
+
+  void FindDispersions() {
+    const size_t tasks = graph_.tasks().size();
+    std::ranges::fill(dispersions_, 0.0);
+    for (const auto& part : parts_) {
+      if (part->range.count == 0) continue;
+      const std::span<const float> rates = part->runner.predictions();
+      const std::span<const float> of_part =
+          input_->labels.subspan(part->range.first * tasks, rates.size());
+      for (size_t i = 0; i < rates.size(); ++i) {
+        dispersions_[i % tasks] += PoissonDeviance(rates[i], of_part[i]) / input_->batch;
+      }
+    }
+    for (size_t t = 0; t < tasks; ++t) {
+      dispersions_[t] = std::max(dispersions_[t], kLeastDispersion);
+      task_factors_[t] =
+          graph_.tasks()[t].by_dispersion ? static_cast<float>(1 / dispersions_[t]) : 1.0F;
+    }
   }
 
   ExecutorOutput Gather(const ExecutorInput& input) {
@@ -127,8 +164,10 @@ class ThreadedExecutor final : public Executor {
       for (size_t i = 0; i < losses.size(); ++i) output.task_losses[i % tasks] += losses[i];
     }
     for (size_t t = 0; t < tasks; ++t) {
+      const GraphTask& task = graph_.tasks()[t];
       output.task_losses[t] /= input.batch;
-      output.loss += graph_.tasks()[t].lambda * output.task_losses[t];
+      const bool is_log = task.by_dispersion && !input.labels.empty();
+      output.loss += task.lambda * (is_log ? std::log(dispersions_[t]) / 2 : output.task_losses[t]);
     }
     output.predictions = std::span<const float>(predictions_).first(input.batch * tasks);
     return output;
@@ -151,6 +190,8 @@ class ThreadedExecutor final : public Executor {
   std::unique_ptr<SampleOrder> order_;  // null of one thread
   std::vector<std::unique_ptr<Part>> parts_;
   std::vector<float> predictions_;
+  std::vector<double> dispersions_;  // by task: mean deviance of the batch; empty: no task needs it
+  std::vector<float> task_factors_;  // beside them
 
   // Written by the caller before begin_ is passed, read by the threads until end_ is.
   const ExecutorInput* input_ = nullptr;
@@ -159,6 +200,7 @@ class ThreadedExecutor final : public Executor {
   std::span<float> dense_gradient_;
   std::span<const std::span<float>> row_gradients_;
   std::barrier<> begin_;
+  std::barrier<FindFactors> forwarded_;
   std::barrier<> end_;
   std::vector<std::thread> threads_;
 };

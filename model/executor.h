@@ -19,8 +19,10 @@ using ExecutorInput = GraphInput<float>;
 
 struct ExecutorOutput {
   std::span<const float> predictions;  // [B, m]: y_hat (a rate, or a probability)
-  double loss = 0;                     // Σ_t λ_t mean_b; without L2
-  std::vector<double> task_losses;     // mean over the batch, without λ
+  // Σ_t λ_t mean_b, or λ_t log(mean deviance_b) / 2 of a task that is weighted by its dispersion;
+  // without L2 and the factors of scenarios.
+  double loss = 0;
+  std::vector<double> task_losses;  // mean over the batch, without λ
 };
 
 // Owned and called by one thread; with threads > 1 it splits a batch over its own threads. Spans it

@@ -95,6 +95,9 @@ class Frame {
     if (turn_ != nullptr) turn_->Await(first_step_ + done, first_step_ + step);
   }
 
+  // Of Backward: what multiplies each task's lambda in this batch, [m]; empty: nothing.
+  std::span<const T> task_factors() const { return task_factors_; }
+
   const KernelSet<T>& kernels() const { return *kernels_; }
   // Which of the frame's samples share what follows from the attribute fields alone.
   LanePlan& lane_plan() { return *lane_plan_; }
@@ -121,6 +124,7 @@ class Frame {
   std::vector<T*> gradients_;  // by ValueId; null where there is none
   std::span<T> parameter_gradient_;
   std::vector<std::span<T>> row_gradients_;  // by table
+  std::span<const T> task_factors_;
   const KernelSet<T>* kernels_ = nullptr;
   LanePlan* lane_plan_ = nullptr;
   PartTurn* turn_ = nullptr;  // null: there is one part

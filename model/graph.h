@@ -61,6 +61,9 @@ struct GraphTask {
   conf::Loss loss = conf::POISSON;
   conf::Link link = conf::EXP;  // of a Poisson task; cross-entropy has the logistic link
   double lambda = 1;            // weight in the loss
+  // lambda is also divided by the batch's mean deviance, of which the executor takes the logarithm
+  // for the loss. Of Poisson tasks.
+  bool by_dispersion = false;
   // Factors of lambda by the sample's scenario; empty: none.
   std::vector<double> scenario_factors = {};
 };

@@ -15,8 +15,7 @@ constexpr double kLeastShare = 1e-7;
 void AddPoisson(double prediction, double label, CellSums& sums) {
   const double log_rate = std::log(std::max(prediction, kLeastRate));
   sums.loss += prediction - label * log_rate;
-  const double log_label = label > 0 ? std::log(label) : 0;
-  sums.deviance += 2 * (label * (log_label - log_rate) - label + prediction);
+  sums.deviance += PoissonDeviance(prediction, label);
 }
 
 void AddCrossEntropy(double prediction, double label, CellSums& sums) {
@@ -28,6 +27,12 @@ void AddCrossEntropy(double prediction, double label, CellSums& sums) {
 }
 
 }  // namespace
+
+double PoissonDeviance(double prediction, double label) {
+  const double log_rate = std::log(std::max(prediction, kLeastRate));
+  const double log_label = label > 0 ? std::log(label) : 0;
+  return 2 * (label * (log_label - log_rate) - label + prediction);
+}
 
 void CellSums::Merge(const CellSums& other) {
   samples += other.samples;

@@ -26,6 +26,9 @@ struct CellSums {
   void Merge(const CellSums& other);
 };
 
+// 2 (y log(y / y_hat) - y + y_hat), 0 log 0 being 0.
+double PoissonDeviance(double prediction, double label);
+
 // Adds a sample of a task with that loss.
 void AddSample(conf::Loss loss, double prediction, double label, CellSums& sums);
 

@@ -6,6 +6,7 @@
 
 #include "base/status_macros.h"
 #include "model/nets/features.h"
+#include "model/nets/outputs.h"
 #include "model/ops/gated_mixture.h"
 
 namespace caravan::model {

@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "model/nets/features.h"
+#include "model/nets/outputs.h"
 #include "model/ops/cross_stitch.h"
 
 namespace caravan::model {

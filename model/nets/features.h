@@ -1,4 +1,5 @@
-// What all nets begin and end with: the inputs of job and schema, the encoded sequences, the head.
+// What all nets begin with: the inputs of job and schema, the encoded sequences, and layers on
+// them.
 #ifndef CARAVAN_MODEL_NETS_FEATURES_H_
 #define CARAVAN_MODEL_NETS_FEATURES_H_
 
@@ -7,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "conf/job.pb.h"
 #include "conf/schema.pb.h"
@@ -29,6 +29,9 @@ std::vector<ValueId> AddFeatureParts(Graph& graph, const conf::Model& model,
 // F, the parts one behind the other: [D].
 ValueId AddSampleFeatures(Graph& graph, const conf::Model& model);
 
+// By conf::FieldGroup: a group's table has its name, in lower case.
+const char* TableName(uint32_t table);
+
 // Fields of S and A.
 std::vector<uint32_t> AttributeFields(const Graph& graph);
 // The embeddings of S and A, one behind the other: [fields * width].
@@ -46,10 +49,6 @@ ValueId AddTaskLayer(Graph& graph, const std::string& name, ValueId input, const
 ValueId AddGates(Graph& graph, ValueId features, uint32_t choices);
 // The hidden layer of the baselines' towers, 128 wide (M2M 5.1.2): [m, d] to [m, 128].
 inline constexpr uint32_t kTowerWidth = 128;
-
-// z = w^T x + c, with model.exposure_offset_days behind it, predictions and losses; x: [m, d].
-// Closes the graph. INVALID_ARGUMENT where the offset does not fit link or features.
-absl::Status AddOutputs(Graph& graph, ValueId x, const conf::Job& job, const conf::Schema& schema);
 
 }  // namespace caravan::model
 

@@ -8,6 +8,7 @@
 #include "fmt/format.h"
 #include "model/initializers.h"
 #include "model/nets/features.h"
+#include "model/nets/outputs.h"
 #include "model/ops/expert_mixture.h"
 #include "model/ops/linear.h"
 #include "model/ops/low_rank_layer.h"

@@ -8,6 +8,7 @@
 #include "base/status_macros.h"
 #include "model/initializers.h"
 #include "model/nets/features.h"
+#include "model/nets/outputs.h"
 #include "model/ops/concat.h"
 #include "model/ops/linear.h"
 #include "model/ops/parameter_value.h"

@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "model/nets/features.h"
+#include "model/nets/outputs.h"
 
 namespace caravan::model {
 

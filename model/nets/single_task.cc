@@ -6,6 +6,7 @@
 
 #include "base/status_macros.h"
 #include "model/nets/features.h"
+#include "model/nets/outputs.h"
 #include "model/ops/concat.h"
 #include "model/ops/row_embedding.h"
 

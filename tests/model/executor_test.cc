@@ -71,6 +71,82 @@ TEST(ExecutorTest, ThreadsGiveWhatOneGives) {
   }
 }
 
+std::unique_ptr<Graph> GraphByDispersion(const std::vector<double>& weights) {
+  conf::Job job = SmallJob();
+  job.mutable_model()->set_view_width(4);
+  job.mutable_model()->set_task_weight(weights.empty() ? conf::INVERSE_DISPERSION : conf::UNIT);
+  for (size_t t = 0; t < weights.size(); ++t) {
+    job.mutable_data()->mutable_tasks(static_cast<int>(t))->set_weight(weights[t]);
+  }
+  auto graph = BuildNet(job, SmallSchema());
+  return graph.ok() ? *std::move(graph) : nullptr;
+}
+
+TEST(ExecutorTest, WeightsByDispersionAreThoseOfTheWholeBatch) {
+  const auto graph = GraphByDispersion({});
+  ASSERT_NE(graph, nullptr);
+  const RandomInput<float> input = InputOf(*graph, 7);
+  const size_t tasks = graph->tasks().size();
+  const auto one = Executor::Create(*graph, 7, 1);
+  Gradients expected(*graph, input);
+  const ExecutorOutput output =
+      (*one)->ForwardBackward(input.view(), expected.dense, expected.spans);
+
+  // Of constant weights of the same size.
+  std::vector<double> weights(tasks, 1);
+  double loss = 0;
+  for (size_t t = 0; t < tasks; ++t) {
+    if (graph->tasks()[t].loss != conf::POISSON) {
+      loss += output.task_losses[t];
+      continue;
+    }
+    double deviance = 0;
+    for (size_t i = t; i < output.predictions.size(); i += tasks) {
+      const double y = input.labels[i];
+      const double rate = output.predictions[i];
+      deviance += 2 * ((y > 0 ? y * std::log(y / rate) : 0) - y + rate) / 7;
+    }
+    weights[t] = 1 / deviance;
+    loss += std::log(deviance) / 2;
+  }
+  EXPECT_NEAR(output.loss, loss, 1e-5);
+  const auto constant = GraphByDispersion(weights);
+  Gradients of_constant(*constant, input);
+  const auto plain = Executor::Create(*constant, 7, 1);
+  (*plain)->ForwardBackward(input.view(), of_constant.dense, of_constant.spans);
+  ExpectNear(expected.dense, of_constant.dense, "dense");
+
+  for (const uint32_t threads : {2U, 3U, 9U}) {
+    const auto many = Executor::Create(*graph, 7, threads);
+    Gradients found(*graph, input);
+    EXPECT_NEAR((*many)->ForwardBackward(input.view(), found.dense, found.spans).loss, loss, 1e-5);
+    ExpectNear(found.dense, expected.dense, "dense");
+    EXPECT_NEAR((*many)->Forward(input.view()).loss, loss, 1e-5);
+  }
+}
+
+// Along the gradient the loss changes as the gradient says.
+TEST(ExecutorTest, TheGradientByDispersionIsThatOfTheLoss) {
+  const auto graph = GraphByDispersion({});
+  ASSERT_NE(graph, nullptr);
+  RandomInput<float> input = InputOf(*graph, 7);
+  const auto executor = Executor::Create(*graph, 7, 1);
+  Gradients gradients(*graph, input);
+  (*executor)->ForwardBackward(input.view(), gradients.dense, gradients.spans);
+  const double square = std::inner_product(gradients.dense.begin(), gradients.dense.end(),
+                                           gradients.dense.begin(), 0.0);
+  const std::vector<float> start = input.dense_parameters;
+  const double step = 2e-3 / std::sqrt(square);
+  const auto loss_at = [&](double along) {
+    for (size_t i = 0; i < start.size(); ++i) {
+      input.dense_parameters[i] = static_cast<float>(start[i] + along * gradients.dense[i]);
+    }
+    return (*executor)->Forward(input.view()).loss;
+  };
+  const double slope = (loss_at(step) - loss_at(-step)) / (2 * step);
+  EXPECT_NEAR(slope, square, 0.01 * square);
+}
+
 // 100 samples of width 2 x 40 make the meta layers cut W both by samples and by rows: the same as
 // one sample at a time, where nothing is cut.
 TEST(ExecutorTest, TilesGiveWhatSingleSamplesGive) {
