@@ -22,8 +22,9 @@ constexpr double kLeastDispersion = 1e-6;
 // A thread's part of the batch; part 0 is the caller's and never empty. All write to the caller's
 // gradients, in turn.
 struct Part {
-  Part(const Graph& graph, uint32_t samples_max, RunnerPurpose purpose)
-      : runner(graph, samples_max, purpose) {}
+  Part(const Graph& graph, uint32_t samples_max, RunnerPurpose purpose,
+       const KernelSet<float>& kernels)
+      : runner(graph, samples_max, purpose, kernels) {}
 
   GraphRunner<float> runner;
   SampleRange range;
@@ -32,7 +33,8 @@ struct Part {
 
 class ThreadedExecutor final : public Executor {
  public:
-  ThreadedExecutor(const Graph& graph, uint32_t batch_max, uint32_t threads, RunnerPurpose purpose)
+  ThreadedExecutor(const Graph& graph, uint32_t batch_max, uint32_t threads, RunnerPurpose purpose,
+                   const KernelSet<float>& kernels)
       : graph_(graph),
         batch_max_(batch_max),
         begin_(static_cast<ptrdiff_t>(threads)),
@@ -40,7 +42,7 @@ class ThreadedExecutor final : public Executor {
         end_(static_cast<ptrdiff_t>(threads)) {
     const uint32_t samples_max = (batch_max + threads - 1) / threads;
     for (uint32_t i = 0; i < threads; ++i) {
-      parts_.push_back(std::make_unique<Part>(graph, samples_max, purpose));
+      parts_.push_back(std::make_unique<Part>(graph, samples_max, purpose, kernels));
     }
     predictions_.resize(size_t{batch_max} * graph.tasks().size());
     if (std::ranges::any_of(graph.tasks(), &GraphTask::by_dispersion)) {
@@ -208,8 +210,8 @@ class ThreadedExecutor final : public Executor {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Graph& graph, uint32_t batch_max,
-                                                           uint32_t threads,
-                                                           RunnerPurpose purpose) {
+                                                           uint32_t threads, RunnerPurpose purpose,
+                                                           const KernelSet<float>& kernels) {
   if (batch_max == 0) {
     return absl::InvalidArgumentError("executor: batch_max is 0; it takes at least 1 sample");
   }
@@ -217,7 +219,7 @@ absl::StatusOr<std::unique_ptr<Executor>> Executor::Create(const Graph& graph, u
     return absl::InvalidArgumentError(
         fmt::format("executor: {} threads; 1 to {} are allowed", threads, kThreadsMax));
   }
-  return std::make_unique<ThreadedExecutor>(graph, batch_max, threads, purpose);
+  return std::make_unique<ThreadedExecutor>(graph, batch_max, threads, purpose, kernels);
 }
 
 }  // namespace caravan::model

@@ -32,7 +32,8 @@ class Executor {
   // `purpose` kEvaluate: for Forward alone, in less memory.
   static absl::StatusOr<std::unique_ptr<Executor>> Create(
       const Graph& graph, uint32_t batch_max, uint32_t threads,
-      RunnerPurpose purpose = RunnerPurpose::kTrain);
+      RunnerPurpose purpose = RunnerPurpose::kTrain,
+      const KernelSet<float>& kernels = BestKernels<float>());
   virtual ~Executor() = default;
 
   virtual ExecutorOutput Forward(const ExecutorInput& input) = 0;

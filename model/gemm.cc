@@ -9,9 +9,7 @@
 
 #include "base/thread_time.h"
 #include "glog/logging.h"
-
-// Of the OpenMP runtime that oneDNN brings; its header would ask for -fopenmp.
-extern "C" void omp_set_num_threads(int threads);
+#include "model/one_thread.h"
 
 namespace caravan::model {
 namespace {
@@ -73,12 +71,7 @@ void Gemm(float alpha, const Matrix<const float>& a, const Matrix<const float>& 
     EigenGemm(alpha, a, b, beta, c);
     return;
   }
-  // oneDNN's OpenMP collapses as soon as another thread wants the core; we thread over samples.
-  thread_local const bool one_thread = [] {
-    omp_set_num_threads(1);
-    return true;
-  }();
-  CHECK(one_thread);
+  UseOneThread();
   const dnnl_status_t status = dnnl_sgemm(
       a.transposed ? 'T' : 'N', b.transposed ? 'T' : 'N', static_cast<dnnl_dim_t>(c.rows),
       static_cast<dnnl_dim_t>(c.columns), static_cast<dnnl_dim_t>(inner), alpha, a.data,

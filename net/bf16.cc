@@ -10,29 +10,11 @@ namespace {
 
 constexpr uint32_t kHalfBits = 16;
 constexpr uint32_t kInfinity = 0x7f800000U;
-constexpr uint32_t kSignless = 0x7fffffffU;
-constexpr uint16_t kQuietNan = 0x7fc0U;
 
 }  // namespace
 
-float FromBf16(uint16_t value) {
-  return std::bit_cast<float>(static_cast<uint32_t>(value) << kHalfBits);
-}
-
-uint16_t ToBf16(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  // Rounds up where the lower half is above its middle, or on it and the upper half is odd.
-  const uint32_t up = 0x7fffU + (bits >> kHalfBits & 1U);
-  const bool nan = (bits & kSignless) > kInfinity;
-  return nan ? kQuietNan : static_cast<uint16_t>((bits + up) >> kHalfBits);
-}
-
-void RoundToBf16(std::span<const float> values, std::span<uint16_t> rounded) {
-  for (size_t i = 0; i < values.size(); ++i) rounded[i] = ToBf16(values[i]);
-}
-
-bool RoundToBf16(std::span<const float> values, std::span<float> residual,
-                 std::span<uint16_t> rounded) {
+bool RoundWithFeedback(std::span<const float> values, std::span<float> residual,
+                       std::span<uint16_t> rounded) {
   uint32_t not_finite = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     const float wanted = values[i] + residual[i];

@@ -1,5 +1,4 @@
-// Floats of 16 bits on the wire: the upper half of an f32 (sign, all of the exponent, 7 bits of the
-// mantissa), rounded to the nearest, halves to even.
+// Floats of 16 bits (base/bf16.h) on the wire.
 #ifndef CARAVAN_NET_BF16_H_
 #define CARAVAN_NET_BF16_H_
 
@@ -8,23 +7,17 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "base/bf16.h"
 #include "net/message.h"
 
 namespace caravan::net {
 
-float FromBf16(uint16_t value);
-// NaN stays NaN; what is beyond the largest becomes infinite.
-uint16_t ToBf16(float value);
-
-// values and rounded: of one length.
-void RoundToBf16(std::span<const float> values, std::span<uint16_t> rounded);
-
-// The same with error feedback (Seide et al., INTERSPEECH 2014): values[i] + residual[i] is
-// rounded, and residual[i] becomes what rounding took from it, so that nothing is lost over many
-// calls. All of one length. False where a rounded value is not finite: rounded and residual are not
-// to be used then.
-bool RoundToBf16(std::span<const float> values, std::span<float> residual,
-                 std::span<uint16_t> rounded);
+// Rounds with error feedback (Seide et al., INTERSPEECH 2014): values[i] + residual[i] is rounded,
+// and residual[i] becomes what rounding took from it, so that nothing is lost over many calls. All
+// of one length. False where a rounded value is not finite: rounded and residual are not to be used
+// then.
+bool RoundWithFeedback(std::span<const float> values, std::span<float> residual,
+                       std::span<uint16_t> rounded);
 
 // Frame `index`, bf16[], as floats in `storage`. Errors as FloatFrame's.
 absl::StatusOr<std::span<const float>> Bf16Frame(const Message& message, size_t index,

@@ -52,7 +52,7 @@ net::Frame Lane::ReadChunks(const net::Pull& pull, net::PullReply& reply) const 
     auto* out = static_cast<uint16_t*>(frame.data());
     for (const size_t i : changed) {
       const std::span<const float> weights = dense_.weights(i);
-      net::RoundToBf16(weights, {out, weights.size()});
+      RoundToBf16(weights, std::span<uint16_t>(out, weights.size()));
       out += weights.size();
     }
     return frame;

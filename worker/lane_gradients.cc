@@ -62,8 +62,8 @@ bool FillDense(const LaneMap& map, uint32_t lane, std::span<const float> gradien
     const std::span<float> out = dense.subspan(place, chunk.size);
     if (!ClipGradient(gradients.subspan(chunk.flat_offset, chunk.size), clip, out)) return false;
     if (debt != nullptr &&
-        !net::RoundToBf16(out, std::span(*debt).subspan(chunk.flat_offset, chunk.size),
-                          rounded.subspan(place, chunk.size))) {
+        !net::RoundWithFeedback(out, std::span(*debt).subspan(chunk.flat_offset, chunk.size),
+                                rounded.subspan(place, chunk.size))) {
       return false;
     }
     place += chunk.size;

@@ -4,6 +4,7 @@
 
 #include "base/status_macros.h"
 #include "data/split_visitor.h"
+#include "model/bf16_kernels.h"
 #include "model/executor.h"
 #include "model/net.h"
 #include "worker/prepared_batch.h"
@@ -17,7 +18,8 @@ absl::Status PredictWith(const SplitOfRun& split, const model::Graph& graph,
   CARAVAN_ASSIGN_OR_RETURN(
       const std::unique_ptr<model::Executor> executor,
       model::Executor::Create(graph, run.block_plan().batch_size(), run.job().worker().threads(),
-                              model::RunnerPurpose::kEvaluate));
+                              model::RunnerPurpose::kEvaluate,
+                              model::KernelsFor(run.job().worker().compute())));
   PreparedBatch prepared(run.schema());
   return data::VisitSplit(
       split.data_directory, run.schema(), split.split, run.block_plan().batch_size(),

@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "base/status_macros.h"
 #include "conf/fingerprint.h"
+#include "model/bf16_kernels.h"
 #include "model/executor.h"
 #include "model/net.h"
 #include "net/request_client.h"
@@ -57,7 +58,14 @@ absl::Status RunMembership(net::Context& context, const WorkerOptions& options,
   CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<model::Graph> graph, BuildNetOf(run));
   CARAVAN_ASSIGN_OR_RETURN(
       const std::unique_ptr<model::Executor> executor,
-      model::Executor::Create(*graph, run.block_plan().batch_size(), run.job().worker().threads()));
+      model::Executor::Create(*graph, run.block_plan().batch_size(), run.job().worker().threads(),
+                              model::RunnerPurpose::kTrain,
+                              model::KernelsFor(run.job().worker().compute())));
+  if (run.job().worker().compute() == conf::BF16 && !model::HasBf16Instructions()) {
+    LOG(WARNING)
+        << "worker.compute is BF16: this processor has no instructions for it (AVX512_BF16), "
+           "so its numbers are rounded as there, and nothing is gained";
+  }
   CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<Pipeline> pipeline,
                            Pipeline::Create(context, {.run = &run,
                                                       .routing = membership.routing,

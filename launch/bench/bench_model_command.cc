@@ -69,8 +69,8 @@ void Print(const ModelBenchFigures& figures, const std::string& net) {
     return;
   }
   constexpr double kMebi = 1024 * 1024;
-  fmt::print("{}, batch {}, {} thread{}, {} dense parameters\n", net, FLAGS_batch, FLAGS_threads,
-             FLAGS_threads == 1 ? "" : "s", figures.parameters);
+  fmt::print("{}, batch {}, {} thread{}, {} dense parameters, kernels {}\n", net, FLAGS_batch,
+             FLAGS_threads, FLAGS_threads == 1 ? "" : "s", figures.parameters, figures.kernels);
   fmt::print("whole step  {:10.0f} samples/s  {:8.1f} MFLOP/sample\n", figures.samples_per_s,
              figures.step_mflop_per_sample);
   fmt::print("forward     {:10.0f} samples/s  {:8.1f} MFLOP/sample\n",
@@ -104,6 +104,7 @@ absl::Status RunBenchModel(const CommandLine& line) {
   options.threads = FLAGS_threads;
   options.distinct_attributes = FLAGS_distinct;
   options.seconds = FLAGS_seconds;
+  options.compute = job.worker().compute();
   if (FLAGS_suite) return RunModelSuite(job, options, FLAGS_json);
   CARAVAN_ASSIGN_OR_RETURN(const auto graph, model::BuildNet(job, SyntheticSchema(job.data())));
   CARAVAN_ASSIGN_OR_RETURN(const ModelBenchFigures figures, BenchModel(*graph, options));

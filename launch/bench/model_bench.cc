@@ -13,6 +13,7 @@
 #include "base/huge_pages.h"
 #include "base/status_macros.h"
 #include "base/thread_time.h"
+#include "model/bf16_kernels.h"
 #include "model/count.h"
 #include "model/executor.h"
 #include "model/gemm.h"
@@ -114,11 +115,13 @@ absl::StatusOr<ModelBenchFigures> BenchModel(const model::Graph& graph,
   input_options.distinct_attributes = options.distinct_attributes;
   input_options.drawn_max = kDrawnParameters;
 
+  const model::KernelSet<float>& kernels = model::KernelsFor(options.compute);
   ModelBenchFigures figures;
+  figures.kernels = kernels.name;
   Beside beside(options.threads);
   CARAVAN_ASSIGN_OR_RETURN(auto executor,
                            model::Executor::Create(graph, options.batch, options.threads,
-                                                   model::RunnerPurpose::kEvaluate));
+                                                   model::RunnerPurpose::kEvaluate, kernels));
   const model::RandomInput<float> random(graph, input_options);
   const model::ExecutorInput input = random.view();
   executor->Forward(input);
@@ -126,7 +129,8 @@ absl::StatusOr<ModelBenchFigures> BenchModel(const model::Graph& graph,
   figures.forward_workspace_bytes = executor->workspace_bytes();
 
   CARAVAN_ASSIGN_OR_RETURN(executor,
-                           model::Executor::Create(graph, options.batch, options.threads));
+                           model::Executor::Create(graph, options.batch, options.threads,
+                                                   model::RunnerPurpose::kTrain, kernels));
   auto dense_gradient = ReserveHugePages<float>(graph.parameter_elements());
   dense_gradient.resize(graph.parameter_elements());
   std::vector<std::vector<float>> row_gradients;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "conf/job.pb.h"
 #include "model/graph.h"
 
 namespace caravan::launch {
@@ -17,6 +18,7 @@ struct ModelBenchOptions {
   uint32_t distinct_attributes = 0;  // distinct (S, A) in a batch; 0: every sample its own
   uint32_t rows_per_table = 256;     // unique rows of a table in a batch
   double seconds = 2;                // measured for so long, forward and whole step each
+  conf::Precision compute = conf::FLOAT32;
 };
 
 // An op's share of a step.
@@ -43,6 +45,7 @@ struct ModelBenchFigures {
   uint64_t forward_workspace_bytes = 0;  // of an executor that only evaluates
   uint64_t peak_rss_bytes = 0;           // of the process
   uint64_t parameters = 0;               // dense
+  std::string kernels;                   // their name
   std::vector<OpFigures> ops;            // with one thread; in the order in which they run
 };
 

@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "model/gemm.h"
+
 namespace caravan::model {
 
 inline constexpr size_t kLaneMultiple = 16;
@@ -130,6 +132,9 @@ struct AlignmentGradient {
 template <typename T>
 struct KernelSet {
   const char* name;
+  // Gemm of model/gemm.h, or what stands for it in another precision.
+  void (*gemm)(T alpha, const Matrix<const T>& a, const Matrix<const T>& b, T beta,
+               const Matrix<T>& c);
   void (*multiply)(const Product<T>& product);
   void (*multiply_lanes)(const LaneProduct<T>& product);
   // z(j, c, l) = h(j, l) s(c, l)

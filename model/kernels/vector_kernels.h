@@ -18,6 +18,7 @@ namespace {
 template <typename S>
 constexpr KernelSet<typename S::Number> KernelSetOf(const char* name) {
   return {.name = name,
+          .gemm = Gemm,
           .multiply = Multiply<S>,
           .multiply_lanes = MultiplyLanes<S>,
           .form_products = FormProducts<S>,

@@ -58,7 +58,8 @@ void Linear::Run(Frame<T>& frame) const {
     const Matrix<const T> weight(frame.Parameter(groups_[g].weight).data(), sizes_.out, sizes_.in);
     const Matrix<T> out = copies() ? Matrix<T>(y_copy, Samples(batch) * sizes_.rows, sizes_.out)
                                    : RowsOf(y.data(), batch, g, sizes_.out);
-    Gemm(T{1}, Gathered(x, batch, g, sizes_.in, x_copy), weight.Transposed(), T{0}, out);
+    frame.kernels().gemm(T{1}, Gathered(x, batch, g, sizes_.in, x_copy), weight.Transposed(), T{0},
+                         out);
     if (groups_[g].bias) {
       const T* bias = frame.Parameter(*groups_[g].bias).data();
       for (size_t r = 0; r < out.rows; ++r) {
@@ -88,10 +89,10 @@ void Linear::Differentiate(Frame<T>& frame) const {
     const Matrix<const T> weight(frame.Parameter(groups_[g].weight).data(), sizes_.out, sizes_.in);
     const Matrix<const T> out = Gathered<T>(dz.data(), batch, g, sizes_.out, z_copy);
     if (!copies()) {
-      Gemm(T{1}, out, weight, T{1}, RowsOf(dx, batch, g, sizes_.in));
+      frame.kernels().gemm(T{1}, out, weight, T{1}, RowsOf(dx, batch, g, sizes_.in));
       continue;
     }
-    Gemm(T{1}, out, weight, T{0}, Matrix<T>(x_copy, out.rows, sizes_.in));
+    frame.kernels().gemm(T{1}, out, weight, T{0}, Matrix<T>(x_copy, out.rows, sizes_.in));
     for (size_t b = 0; b < Samples(batch); ++b) {
       T* to = dx + (b * groups_.size() + g) * block;
       for (size_t i = 0; i < block; ++i) to[i] += x_copy[b * block + i];
@@ -102,7 +103,8 @@ void Linear::Differentiate(Frame<T>& frame) const {
     const Matrix<T> weight_gradient(frame.ParameterGradient(groups_[g].weight).data(), sizes_.out,
                                     sizes_.in);
     const Matrix<const T> out = Gathered<T>(dz.data(), batch, g, sizes_.out, z_copy);
-    Gemm(T{1}, out.Transposed(), Gathered(x, batch, g, sizes_.in, x_copy), T{1}, weight_gradient);
+    frame.kernels().gemm(T{1}, out.Transposed(), Gathered(x, batch, g, sizes_.in, x_copy), T{1},
+                         weight_gradient);
     if (!groups_[g].bias) continue;
     T* bias = frame.ParameterGradient(*groups_[g].bias).data();
     for (size_t r = 0; r < out.rows; ++r) {

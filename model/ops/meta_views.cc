@@ -40,12 +40,14 @@ void MetaLayer::FormViewMaps(Frame<T>& frame, size_t group) const {
   }
   const T* map = frame.Parameter(groups_[group].weight_map).data();
   for (size_t i = 0; i < n; ++i) {
-    Gemm(T{1}, views, MapRows(map, i, sizes_), T{1},
-         Matrix<T>(maps + i * sizes_.scenario, sizes_.views, sizes_.scenario, elements));
+    frame.kernels().gemm(
+        T{1}, views, MapRows(map, i, sizes_), T{1},
+        Matrix<T>(maps + i * sizes_.scenario, sizes_.views, sizes_.scenario, elements));
   }
   const T* start = frame.Parameter(groups_[group].weight_start).data();
-  Gemm(T{1}, views, Matrix<const T>(start + sizes_.input, n, extent, n).Transposed(), T{1},
-       Matrix<T>(starts, sizes_.views, n));
+  frame.kernels().gemm(T{1}, views,
+                       Matrix<const T>(start + sizes_.input, n, extent, n).Transposed(), T{1},
+                       Matrix<T>(starts, sizes_.views, n));
 }
 
 // From dP and dp of the group's views, those of V_b, v_b, T and the columns of V_w and v_w that T
@@ -72,14 +74,14 @@ void MetaLayer::ViewMapsBackward(Frame<T>& frame, size_t group, const T* d_maps,
   for (size_t i = 0; i < n; ++i) {
     const Matrix<const T> d_rows(d_maps + i * sizes_.scenario, sizes_.views, sizes_.scenario,
                                  elements);
-    Gemm(T{1}, views.Transposed(), d_rows, beta, MapRows(d_map, i, sizes_));
-    Gemm(T{1}, d_rows, MapRows(map, i, sizes_).Transposed(), T{1}, d_views);
+    frame.kernels().gemm(T{1}, views.Transposed(), d_rows, beta, MapRows(d_map, i, sizes_));
+    frame.kernels().gemm(T{1}, d_rows, MapRows(map, i, sizes_).Transposed(), T{1}, d_views);
   }
   const T* start = frame.Parameter(weights.weight_start).data() + sizes_.input;
   T* d_start = frame.ParameterGradient(weights.weight_start).data() + sizes_.input;
   const Matrix<const T> d_rows(d_starts, sizes_.views, n);
-  Gemm(T{1}, d_rows.Transposed(), views, T{1}, Matrix<T>(d_start, n, extent, n));
-  Gemm(T{1}, d_rows, Matrix<const T>(start, n, extent, n), T{1}, d_views);
+  frame.kernels().gemm(T{1}, d_rows.Transposed(), views, T{1}, Matrix<T>(d_start, n, extent, n));
+  frame.kernels().gemm(T{1}, d_rows, Matrix<const T>(start, n, extent, n), T{1}, d_views);
 }
 
 template void MetaLayer::FormViewMaps(Frame<float>&, size_t) const;

@@ -41,14 +41,15 @@ TEST(Bf16Test, FeedbackLosesNothing) {
   constexpr int kCalls = 1000;
   for (int call = 0; call < kCalls; ++call) {
     uint16_t rounded[2];
-    ASSERT_TRUE(RoundToBf16(values, residual, rounded));
+    ASSERT_TRUE(RoundWithFeedback(values, residual, rounded));
     for (int i = 0; i < 2; ++i) sums[i] += FromBf16(rounded[i]);
   }
   EXPECT_NEAR(sums[0], kCalls * static_cast<double>(values[0]), 0.005);
   EXPECT_NEAR(sums[1], kCalls * static_cast<double>(values[1]), 1e-8);
   uint16_t rounded[1];
   std::vector<float> none = {0};
-  EXPECT_FALSE(RoundToBf16(std::vector<float>{std::numeric_limits<float>::max()}, none, rounded));
+  EXPECT_FALSE(
+      RoundWithFeedback(std::vector<float>{std::numeric_limits<float>::max()}, none, rounded));
 }
 
 TEST(Bf16Test, FrameIsRead) {

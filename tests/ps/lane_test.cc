@@ -134,8 +134,8 @@ TEST(LaneTest, DenseValuesTravelIn16Bits) {
   std::vector<float> floats(push.frames[3].data<float>(),
                             push.frames[3].data<float>() + push.frames[3].size() / sizeof(float));
   std::vector<uint16_t> halves(floats.size());
-  net::RoundToBf16(floats, halves);
-  for (size_t i = 0; i < floats.size(); ++i) floats[i] = net::FromBf16(halves[i]);
+  RoundToBf16(floats, std::span<uint16_t>(halves));
+  for (size_t i = 0; i < floats.size(); ++i) floats[i] = FromBf16(halves[i]);
   push.frames[3] = net::Frame(floats.data(), floats.size() * sizeof(float));
   ASSERT_EQ(ReplyOf(wide.lane(0).HandleNow(push)).push().outcome(), net::PushReply::APPLIED);
   header.mutable_push()->set_dense_bf16(true);
@@ -156,7 +156,7 @@ TEST(LaneTest, DenseValuesTravelIn16Bits) {
   ASSERT_TRUE(rounded.ok()) << rounded.status();
   ASSERT_EQ(rounded->size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) {
-    ASSERT_EQ((*rounded)[i], net::FromBf16(net::ToBf16(expected[i]))) << i;
+    ASSERT_EQ((*rounded)[i], FromBf16(ToBf16(expected[i]))) << i;
   }
 }
 

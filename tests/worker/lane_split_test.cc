@@ -191,7 +191,7 @@ TEST_F(FillPushTest, RoundsDenseGradientsAndOwesTheRest) {
     for (const LanePush& lane : push_.lanes) {
       const std::span<const uint16_t> chunks(lane.dense.data<uint16_t>(), lane.dense.size() / 2);
       dense += chunks.size();
-      if (!chunks.empty() && dense == chunks.size()) sum += net::FromBf16(chunks.front());
+      if (!chunks.empty() && dense == chunks.size()) sum += FromBf16(chunks.front());
     }
     EXPECT_EQ(dense, 40'005U);
   }
