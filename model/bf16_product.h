@@ -10,8 +10,8 @@
 namespace caravan::model {
 
 // C = A B, or C += A B where `adds`; as Gemm of model/gemm.h, sums in float. A's and B's rows lie
-// one behind the other (stride = columns as stored). What a thread has multiplied before, of the
-// same sizes, it keeps prepared.
+// one behind the other (stride = columns as stored). A thread keeps prepared what it multiplies: a
+// few dozen sizes, which follow from the net and from lanes in steps of kLaneMultiple.
 void Bf16Gemm(const Matrix<const uint16_t>& a, const Matrix<const uint16_t>& b, bool adds,
               const Matrix<float>& c);
 

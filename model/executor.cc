@@ -144,6 +144,7 @@ class ThreadedExecutor final : public Executor {
       const std::span<const float> of_part =
           input_->labels.subspan(part->range.first * tasks, rates.size());
       for (size_t i = 0; i < rates.size(); ++i) {
+        if (!graph_.tasks()[i % tasks].by_dispersion) continue;
         dispersions_[i % tasks] += PoissonDeviance(rates[i], of_part[i]) / input_->batch;
       }
     }

@@ -29,7 +29,8 @@ namespace {
 constexpr uint32_t kBatchMax = 65536;
 
 nlohmann::ordered_json JsonOf(const ModelBenchFigures& figures) {
-  nlohmann::ordered_json json = {{"samples_per_s", figures.samples_per_s},
+  nlohmann::ordered_json json = {{"kernels", figures.kernels},
+                                 {"samples_per_s", figures.samples_per_s},
                                  {"forward_samples_per_s", figures.forward_samples_per_s},
                                  {"gflop_per_s", figures.gflop_per_s},
                                  {"gemm_peak_gflop_per_s", figures.gemm_peak_gflop_per_s},

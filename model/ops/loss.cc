@@ -42,14 +42,11 @@ void Loss::Differentiate(Frame<T>& frame) const {
   const std::span<const uint32_t> scenarios =
       scenarios_ == 0 ? std::span<const uint32_t>() : frame.Scenarios();
   const size_t tasks = kinds_.size();
-  std::vector<T> weights;
-  for (size_t task = 0; task < tasks; ++task) {
-    weights.push_back(static_cast<T>(lambdas_[task]) * frame.sample_weight());
-    if (!frame.task_factors().empty()) weights[task] *= frame.task_factors()[task];
-  }
+  const std::span<const T> factors = frame.task_factors();
   for (size_t i = 0; i < z.size(); ++i) {
     const size_t task = i % tasks;
-    T weight = weights[task];
+    T weight = static_cast<T>(lambdas_[task]) * frame.sample_weight();
+    if (!factors.empty()) weight *= factors[task];
     if (scenarios_ != 0) weight *= static_cast<T>(factors_[scenarios[i / tasks] * tasks + task]);
     dz[i] += weight * LossOf(kinds_[task], z[i], labels[i]).slope;
   }

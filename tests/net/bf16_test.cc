@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <limits>
 
 namespace caravan::net {
@@ -11,27 +10,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-TEST(Bf16Test, RoundsToTheNearestHalvesToEven) {
-  constexpr float kStep = 1.0F / 128;  // between neighbours of 1
-  for (const float exact : {0.0F, -0.0F, 1.0F, -2.5F, 1.0F + kStep, 3e38F * 0}) {
-    EXPECT_EQ(FromBf16(ToBf16(exact)), exact);
-  }
-  EXPECT_EQ(FromBf16(ToBf16(1 + 0.4F * kStep)), 1);
-  EXPECT_EQ(FromBf16(ToBf16(1 + 0.6F * kStep)), 1 + kStep);
-  EXPECT_EQ(FromBf16(ToBf16(1 + 0.5F * kStep)), 1) << "even";
-  EXPECT_EQ(FromBf16(ToBf16(1 + 1.5F * kStep)), 1 + 2 * kStep) << "even";
-  EXPECT_EQ(FromBf16(ToBf16(-1 - 0.6F * kStep)), -1 - kStep);
-}
-
-TEST(Bf16Test, KeepsWhatIsNotFinite) {
-  const float infinity = std::numeric_limits<float>::infinity();
-  EXPECT_EQ(FromBf16(ToBf16(infinity)), infinity);
-  EXPECT_EQ(FromBf16(ToBf16(-infinity)), -infinity);
-  EXPECT_TRUE(std::isnan(FromBf16(ToBf16(std::numeric_limits<float>::quiet_NaN()))));
-  EXPECT_TRUE(std::isnan(FromBf16(ToBf16(std::numeric_limits<float>::signaling_NaN()))));
-  EXPECT_EQ(FromBf16(ToBf16(std::numeric_limits<float>::max())), infinity) << "rounds up";
-}
 
 // A thousandth of the step beside 1 would be rounded away each time: fed back it arrives.
 TEST(Bf16Test, FeedbackLosesNothing) {
