@@ -27,9 +27,11 @@ constexpr uint64_t kReadCacheBytes = 16 << 20;
 
 class LaneReader final : public CheckpointReader {
  public:
-  LaneReader(std::string directory, const conf::ModelSpec& model, const conf::Manifest& manifest)
+  LaneReader(std::string directory, const conf::ModelSpec& model, const conf::Manifest& manifest,
+             storage::RowPart part)
       : directory_(std::move(directory)),
         model_(model),
+        part_(part),
         seed_(manifest.seed()),
         shards_(manifest.shards()),
         shard_lanes_(net::ShardLanes(shards_, manifest.lanes())) {}
@@ -56,7 +58,7 @@ class LaneReader final : public CheckpointReader {
     size_t found = 0;
     CARAVAN_RETURN_IF_ERROR(Read(keys, [&](size_t i, std::string_view value) -> absl::Status {
       CARAVAN_ASSIGN_OR_RETURN(const storage::RowRecord record,
-                               storage::ParseRowWeights(value, chunks[i].size));
+                               storage::ParseRowPart(value, chunks[i].size, part_));
       std::memcpy(&dense[chunks[i].flat_offset], record.floats.data(), record.floats.size());
       ++found;
       return absl::OkStatus();
@@ -79,7 +81,7 @@ class LaneReader final : public CheckpointReader {
     }
     return Read(records, [&](size_t i, std::string_view value) -> absl::Status {
       CARAVAN_ASSIGN_OR_RETURN(const storage::RowRecord record,
-                               storage::ParseRowWeights(value, width));
+                               storage::ParseRowPart(value, width, part_));
       std::memcpy(&weights[i * width], record.floats.data(), record.floats.size());
       return absl::OkStatus();
     });
@@ -129,6 +131,7 @@ class LaneReader final : public CheckpointReader {
 
   std::string directory_;
   conf::ModelSpec model_;
+  storage::RowPart part_;
   uint64_t seed_;
   uint32_t shards_;
   std::vector<uint32_t> shard_lanes_;
@@ -141,11 +144,12 @@ class LaneReader final : public CheckpointReader {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<CheckpointReader>> CheckpointReader::Open(
-    const std::string& directory, const conf::ModelSpec& model, uint64_t seed) {
+    const std::string& directory, const conf::ModelSpec& model, uint64_t seed,
+    storage::RowPart part) {
   CARAVAN_ASSIGN_OR_RETURN(const conf::Manifest manifest, net::ReadManifest(directory));
   CARAVAN_RETURN_IF_ERROR(CheckManifest(directory, manifest, model, seed));
   CARAVAN_RETURN_IF_ERROR(net::VerifyFiles(directory, manifest));
-  auto reader = std::make_unique<LaneReader>(directory, model, manifest);
+  auto reader = std::make_unique<LaneReader>(directory, model, manifest, part);
   CARAVAN_RETURN_IF_ERROR(reader->OpenLanes(manifest));
   return reader;
 }

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "base/ids.h"
 #include "conf/model_spec.pb.h"
+#include "storage/row_store.h"
 
 namespace caravan::ps {
 
@@ -22,15 +23,16 @@ namespace caravan::ps {
 class CheckpointReader {
  public:
   // `directory`: .../checkpoints/NNNNNN. Verifies every file's size and checksum first; DATA_LOSS
-  // names the file.
-  static absl::StatusOr<std::unique_ptr<CheckpointReader>> Open(const std::string& directory,
-                                                                const conf::ModelSpec& model,
-                                                                uint64_t seed);
+  // names the file. `part`: what is read of rows and dense parameters; kAverages of a run with
+  // training.weight_averaging.
+  static absl::StatusOr<std::unique_ptr<CheckpointReader>> Open(
+      const std::string& directory, const conf::ModelSpec& model, uint64_t seed,
+      storage::RowPart part = storage::RowPart::kWeights);
   virtual ~CheckpointReader() = default;
 
-  // The flat vector of all dense parameters (weights, no slots).
+  // The flat vector of all dense parameters.
   virtual absl::StatusOr<std::vector<float>> Dense() = 0;
-  // Weights of `keys`, [keys, width]; the initial value where a key has no row.
+  // Rows of `keys`, [keys, width]; the initial value where a key has no row.
   virtual absl::Status Rows(TableId table, std::span<const uint64_t> keys,
                             std::vector<float>& weights) = 0;
   virtual uint64_t rows() const = 0;

@@ -13,7 +13,7 @@
 
 namespace caravan::ps {
 DenseStore::DenseStore(const conf::RunSpec& spec, const std::vector<bool>& is_own)
-    : optimizer_(MakeOptimizer(spec.job().training().optimizer())), gradient_(net::kChunkFloats) {
+    : optimizer_(MakeDenseOptimizer(spec.job().training())), gradient_(net::kChunkFloats) {
   const auto shards = static_cast<uint32_t>(is_own.size());
   // The gradient of alpha |w|^2 is 2 alpha w.
   const auto two_alpha = static_cast<float>(2 * spec.job().training().l2());

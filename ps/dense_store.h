@@ -45,6 +45,10 @@ class DenseStore {
   std::span<const float> weights(size_t i) const {
     return std::span(states_[i].floats).first(chunks_[i].size);
   }
+  // Of a run that has them (training.weight_averaging): the last slot of each weight.
+  std::span<const float> averages(size_t i) const {
+    return std::span(states_[i].floats).last(chunks_[i].size);
+  }
   uint64_t resident_bytes() const;
 
   // Update `lsn` of chunk i. gradient: [size]; L2 is added here where the tensor has it.

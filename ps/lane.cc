@@ -36,10 +36,6 @@ std::vector<ShardId> ShardList(const std::vector<bool>& is_own) {
   return shards;
 }
 
-const conf::Optimizer& RowOptimizer(const conf::Training& training) {
-  return training.has_sparse_optimizer() ? training.sparse_optimizer() : training.optimizer();
-}
-
 absl::Status CheckSpec(const conf::RunSpec& spec, const Lane::Options& options) {
   const uint32_t shards = spec.job().cluster().shards();
   if (shards == 0 || options.lanes_total == 0 || Index(options.lane) >= options.lanes_total) {
@@ -67,7 +63,7 @@ Lane::Lane(const conf::RunSpec& spec, const Options& options)
       shards_(spec.job().cluster().shards()),
       seed_(spec.job().training().seed()),
       is_own_(OwnShards(shards_, options)),
-      row_optimizer_(MakeOptimizer(RowOptimizer(spec.job().training()))),
+      row_optimizer_(MakeRowOptimizer(spec.job().training())),
       dense_(spec, is_own_),
       marks_(ShardList(is_own_), conf::SplitSamples(spec.schema(), "train")),
       key_lists_(KeyLists::Limits{}) {

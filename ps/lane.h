@@ -131,7 +131,7 @@ class Lane {
   // pull.cc
   absl::StatusOr<net::Message> HandlePull(const net::Header& header, const net::Message& request);
   absl::Status CheckVersions(const net::Pull& pull) const;
-  absl::StatusOr<net::Frame> ReadRows(const KeyList& list);
+  absl::StatusOr<net::Frame> ReadRows(const KeyList& list, storage::RowPart part);
   net::Frame ReadChunks(const net::Pull& pull, net::PullReply& reply) const;
 
   // push.cc

@@ -19,7 +19,7 @@ absl::Status Lane::CheckVersions(const net::Pull& pull) const {
       fmt::format("{} chunk versions came, this lane has {} dense chunks", versions, chunks));
 }
 
-absl::StatusOr<net::Frame> Lane::ReadRows(const KeyList& list) {
+absl::StatusOr<net::Frame> Lane::ReadRows(const KeyList& list, storage::RowPart part) {
   net::Frame frame(list.floats * sizeof(float));
   auto* out = static_cast<float*>(frame.data());
   for (const KeyList::Span& span : list.spans) {
@@ -31,7 +31,7 @@ absl::StatusOr<net::Frame> Lane::ReadRows(const KeyList& list) {
     const size_t floats = span.count * table.width();
     CARAVAN_RETURN_IF_ERROR(rows_->Read(span.table,
                                         std::span(list.keys).subspan(span.first, span.count),
-                                        initial, std::span(out, floats)));
+                                        initial, part, std::span(out, floats)));
     out += floats;
   }
   return frame;
@@ -40,6 +40,9 @@ absl::StatusOr<net::Frame> Lane::ReadRows(const KeyList& list) {
 net::Frame Lane::ReadChunks(const net::Pull& pull, net::PullReply& reply) const {
   uint64_t floats = 0;
   std::vector<size_t> changed;
+  const auto values = [&](size_t i) {
+    return pull.averages() ? dense_.averages(i) : dense_.weights(i);
+  };
   for (size_t i = 0; i < static_cast<size_t>(pull.chunk_versions_size()); ++i) {
     if (pull.chunk_versions(static_cast<int>(i)) == dense_.version(i)) continue;
     changed.push_back(i);
@@ -51,18 +54,18 @@ net::Frame Lane::ReadChunks(const net::Pull& pull, net::PullReply& reply) const 
     net::Frame frame(floats * sizeof(uint16_t));
     auto* out = static_cast<uint16_t*>(frame.data());
     for (const size_t i : changed) {
-      const std::span<const float> weights = dense_.weights(i);
-      RoundToBf16(weights, std::span<uint16_t>(out, weights.size()));
-      out += weights.size();
+      const std::span<const float> chunk = values(i);
+      RoundToBf16(chunk, std::span<uint16_t>(out, chunk.size()));
+      out += chunk.size();
     }
     return frame;
   }
   net::Frame frame(floats * sizeof(float));
   auto* out = static_cast<std::byte*>(frame.data());
   for (const size_t i : changed) {
-    const std::span<const std::byte> weights = std::as_bytes(dense_.weights(i));
-    std::memcpy(out, weights.data(), weights.size());
-    out += weights.size();
+    const std::span<const std::byte> chunk = std::as_bytes(values(i));
+    std::memcpy(out, chunk.data(), chunk.size());
+    out += chunk.size();
   }
   return frame;
 }
@@ -71,9 +74,15 @@ absl::StatusOr<net::Message> Lane::HandlePull(const net::Header& header,
                                               const net::Message& request) {
   const net::Pull& pull = header.pull();
   CARAVAN_RETURN_IF_ERROR(CheckVersions(pull));
+  if (pull.averages() && !spec_.job().training().has_weight_averaging()) {
+    return absl::InvalidArgumentError(
+        "averages are asked for, but the run keeps none (training.weight_averaging)");
+  }
   CARAVAN_ASSIGN_OR_RETURN(const KeyList* list,
                            ResolveKeys(header, pull.spans(), pull.keys_signature(), request));
-  CARAVAN_ASSIGN_OR_RETURN(net::Frame rows, ReadRows(*list));
+  CARAVAN_ASSIGN_OR_RETURN(
+      net::Frame rows,
+      ReadRows(*list, pull.averages() ? storage::RowPart::kAverages : storage::RowPart::kWeights));
   net::Reply reply;
   reply.set_request_id(header.request_id());
   reply.set_code(net::OK);

@@ -28,10 +28,10 @@ void FillRow(const RowRecord& record, HotRow& row) {
 
 }  // namespace
 
-absl::StatusOr<RowRecord> ParseRowWeights(std::string_view value, uint64_t floats) {
+absl::StatusOr<RowRecord> ParseRow(std::string_view value, uint64_t floats) {
   const uint64_t expected = kRowHeaderBytes + floats * sizeof(float);
-  if (value.size() < expected) {
-    return absl::DataLossError(fmt::format("a record has {} bytes where {} are needed ({} floats)",
+  if (value.size() != expected) {
+    return absl::DataLossError(fmt::format("a record has {} bytes instead of {} ({} floats)",
                                            value.size(), expected, floats));
   }
   RowRecord record;
@@ -41,13 +41,20 @@ absl::StatusOr<RowRecord> ParseRowWeights(std::string_view value, uint64_t float
   return record;
 }
 
-absl::StatusOr<RowRecord> ParseRow(std::string_view value, uint64_t floats) {
-  const uint64_t expected = kRowHeaderBytes + floats * sizeof(float);
-  if (value.size() > expected) {
-    return absl::DataLossError(fmt::format("a record has {} bytes instead of {} ({} floats)",
-                                           value.size(), expected, floats));
+absl::StatusOr<RowRecord> ParseRowPart(std::string_view value, uint64_t weights, RowPart part) {
+  const uint64_t held =
+      value.size() < kRowHeaderBytes ? 0 : (value.size() - kRowHeaderBytes) / sizeof(float);
+  // Averages lie behind the weights, not in them.
+  const uint64_t needed = part == RowPart::kWeights ? weights : 2 * weights;
+  if (held < needed) {
+    return absl::DataLossError(fmt::format("a record has {} bytes where {} are needed ({} floats)",
+                                           value.size(), FormattedBytes(needed * sizeof(float)),
+                                           needed));
   }
-  return ParseRowWeights(value, floats);
+  CARAVAN_ASSIGN_OR_RETURN(RowRecord record, ParseRow(value, held));
+  record.floats = part == RowPart::kWeights ? record.floats.first(weights * sizeof(float))
+                                            : record.floats.last(weights * sizeof(float));
+  return record;
 }
 
 void FormatRow(uint64_t version, uint32_t steps, std::span<const std::byte> floats,
@@ -205,9 +212,12 @@ absl::Status RowStore::ReadCold(TableId table, std::span<const uint64_t> keys,
 }
 
 absl::Status RowStore::Read(TableId table, std::span<const uint64_t> keys, Initial initial,
-                            std::span<float> weights) {
-  const size_t width = options_.tables[Index(table)].weight_floats;
-  CHECK_EQ(weights.size(), keys.size() * width);
+                            RowPart part, std::span<float> floats) {
+  const RowTable& shape = options_.tables[Index(table)];
+  const size_t width = shape.weight_floats;
+  CHECK_EQ(floats.size(), keys.size() * width);
+  CHECK(part == RowPart::kWeights || shape.slot_floats >= width);
+  const size_t first = part == RowPart::kWeights ? 0 : shape.slot_floats;
   found_.resize(keys.size());
   HotTable& hot = hot_[Index(table)];
   hot.Find(keys, found_);
@@ -221,14 +231,15 @@ absl::Status RowStore::Read(TableId table, std::span<const uint64_t> keys, Initi
       continue;
     }
     if (!row->referenced) row->referenced = true;
-    std::memcpy(&weights[i * width], row->floats(), width * sizeof(float));
+    std::memcpy(&floats[i * width], row->floats() + first, width * sizeof(float));
   }
   std::vector<bool> is_cold(missing_.size());
   if (!missing_.empty() && HasColdRows()) {
     CARAVAN_RETURN_IF_ERROR(
         ReadCold(table, missing_keys_, [&](size_t i, const RowRecord& record) -> absl::Status {
           is_cold[i] = true;
-          std::memcpy(&weights[missing_[i] * width], record.floats.data(), width * sizeof(float));
+          std::memcpy(&floats[missing_[i] * width], record.floats.data() + first * sizeof(float),
+                      width * sizeof(float));
           // A pull is mostly followed by a push of the same keys: take the row in where there is
           // room without evicting another.
           if (hot.free_slots() == 0) return absl::OkStatus();
@@ -238,7 +249,7 @@ absl::Status RowStore::Read(TableId table, std::span<const uint64_t> keys, Initi
         }));
   }
   for (size_t i = 0; i < missing_.size(); ++i) {
-    if (!is_cold[i]) initial(missing_keys_[i], weights.subspan(missing_[i] * width, width));
+    if (!is_cold[i]) initial(missing_keys_[i], floats.subspan(missing_[i] * width, width));
   }
   return absl::OkStatus();
 }

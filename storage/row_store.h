@@ -36,8 +36,10 @@ struct RowRecord {
 };
 // DATA_LOSS where the size is not that of `floats` floats.
 absl::StatusOr<RowRecord> ParseRow(std::string_view value, uint64_t floats);
-// The weights of a row whose slots are not known: its first `floats` floats.
-absl::StatusOr<RowRecord> ParseRowWeights(std::string_view value, uint64_t floats);
+// The weights of a row, or the last slot of each: its average, where the optimizer keeps them.
+enum class RowPart : uint8_t { kWeights, kAverages };
+// A part of a row of `weights` weights whose slots are not known.
+absl::StatusOr<RowRecord> ParseRowPart(std::string_view value, uint64_t weights, RowPart part);
 // `value`: of FormattedBytes.
 void FormatRow(uint64_t version, uint32_t steps, std::span<const std::byte> floats,
                std::span<char> value);
@@ -63,10 +65,10 @@ class RowStore {
   static absl::StatusOr<std::unique_ptr<RowStore>> Create(Options options,
                                                           std::unique_ptr<RecordStore> records);
 
-  // Weights of `keys` (ascending), one after another. A key without a row answers `initial` and
-  // gets none. RESOURCE_EXHAUSTED never: where there is no room, cold rows stay cold.
-  absl::Status Read(TableId table, std::span<const uint64_t> keys, Initial initial,
-                    std::span<float> weights);
+  // `part` of the rows of `keys` (ascending), one after another. A key without a row answers
+  // `initial` and gets none. RESOURCE_EXHAUSTED never: where there is no room, cold rows stay cold.
+  absl::Status Read(TableId table, std::span<const uint64_t> keys, Initial initial, RowPart part,
+                    std::span<float> floats);
 
   // From here on the rows of the last batch may be evicted.
   void BeginBatch() {

@@ -98,6 +98,9 @@ absl::StatusOr<FetchStage::Next> FetchStage::Do(const BlockOrder::PullBatch&) {
   if (takes_turn) {
     CARAVAN_ASSIGN_OR_RETURN(batch_->turn, options_.turns->Take(*options_.interrupt));
   }
+  // What training starts from are the weights themselves.
+  batch_->parameters.SetAverages(!order_.lease()->train &&
+                                 options_.run->job().training().has_weight_averaging());
   CARAVAN_RETURN_IF_ERROR(ps_client_.Pull(batch_->keys.keys(), batch_->split, batch_->parameters));
   if (!options_.queues->fetched.Push(Fetched{order_.lease(), std::move(batch_)})) {
     return Interrupted();

@@ -3,6 +3,7 @@
 #ifndef CARAVAN_WORKER_PARAMETER_SOURCE_H_
 #define CARAVAN_WORKER_PARAMETER_SOURCE_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -20,6 +21,15 @@ struct Parameters {
   std::vector<float> dense;              // flat, ModelSpec.tensors in order; kept between calls
   // The source's own note of what `dense` holds: by ChunkId, 0 where nothing. Kept between calls.
   std::vector<uint64_t> dense_versions;
+  // What `rows` and `dense` are of a run with training.weight_averaging.
+  bool are_averages = false;
+
+  // From the next pull on. What was held is of no use to it where that changes.
+  void SetAverages(bool wanted) {
+    if (are_averages == wanted) return;
+    are_averages = wanted;
+    std::ranges::fill(dense_versions, uint64_t{0});
+  }
 };
 
 // Owned and called by one thread.

@@ -39,6 +39,7 @@ LaneRequest PullTalk::MakeRequest(uint32_t lane, bool with_keys) {
   *pull.mutable_spans() = keys.spans;
   pull.set_keys_signature(keys.signature);
   if (dense_bf16_) pull.set_dense_bf16(true);
+  if (parameters_->are_averages) pull.set_averages(true);
   for (const net::DenseChunk& chunk : map_->LaneChunks(lane)) {
     pull.add_chunk_versions(parameters_->dense_versions[Index(chunk.id)]);
   }

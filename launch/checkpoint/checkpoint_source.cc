@@ -34,10 +34,13 @@ absl::StatusOr<std::unique_ptr<ps::CheckpointReader>> OpenCheckpoint(const RunDi
                                                                      const conf::RunSpec& run,
                                                                      const std::string& which) {
   const uint64_t seed = run.job().training().seed();
+  const storage::RowPart part = run.job().training().has_weight_averaging()
+                                    ? storage::RowPart::kAverages
+                                    : storage::RowPart::kWeights;
   const std::string checkpoints = directory.CheckpointsDirectory();
   if (which == "latest") {
     CARAVAN_ASSIGN_OR_RETURN(const std::string latest, net::LatestCheckpoint(checkpoints));
-    return ps::CheckpointReader::Open(latest, run.model(), seed);
+    return ps::CheckpointReader::Open(latest, run.model(), seed, part);
   }
   CARAVAN_ASSIGN_OR_RETURN(const uint64_t number, ParseNumber(which));
   if (number == 0) return ps::InitialState(run.model(), seed);
@@ -45,7 +48,7 @@ absl::StatusOr<std::unique_ptr<ps::CheckpointReader>> OpenCheckpoint(const RunDi
   if (absl::IsNotFound(net::ReadManifest(checkpoint).status())) {
     return NoSuchCheckpoint(checkpoints, number);
   }
-  return ps::CheckpointReader::Open(checkpoint, run.model(), seed);
+  return ps::CheckpointReader::Open(checkpoint, run.model(), seed, part);
 }
 
 absl::Status CheckpointSource::Pull(const worker::TableKeys& keys, worker::Parameters& parameters) {

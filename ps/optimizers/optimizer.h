@@ -33,6 +33,10 @@ class Optimizer {
 // By the kind that `config` sets, Adam where it sets none.
 std::unique_ptr<Optimizer> MakeOptimizer(const conf::Optimizer& config);
 
+// Those of a run; with training.weight_averaging their last slot of each parameter is its average.
+std::unique_ptr<Optimizer> MakeRowOptimizer(const conf::Training& training);
+std::unique_ptr<Optimizer> MakeDenseOptimizer(const conf::Training& training);
+
 }  // namespace caravan::ps
 
 #endif  // CARAVAN_PS_OPTIMIZERS_OPTIMIZER_H_

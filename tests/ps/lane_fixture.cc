@@ -135,8 +135,9 @@ Lanes::Keys Lanes::KeysOfLane(uint32_t lane, const Keys& keys) const {
   return own;
 }
 
-net::Message Lanes::PullMessage(uint32_t lane, const Keys& keys) const {
+net::Message Lanes::PullMessage(uint32_t lane, const Keys& keys, bool averages) const {
   net::Header header = RunHeader();
+  if (averages) header.mutable_pull()->set_averages(true);
   const Keys own = KeysOfLane(lane, keys);
   std::vector<uint64_t> flat;
   for (uint32_t table = 0; table < own.size(); ++table) {
@@ -156,13 +157,14 @@ net::Message Lanes::PullMessage(uint32_t lane, const Keys& keys) const {
 }
 
 std::map<std::pair<uint32_t, uint64_t>, std::vector<float>> Lanes::Pull(const Keys& keys,
-                                                                        std::vector<float>* dense) {
+                                                                        std::vector<float>* dense,
+                                                                        bool averages) {
   std::map<std::pair<uint32_t, uint64_t>, std::vector<float>> rows;
   if (dense != nullptr) dense->resize(net::DenseFloats(spec_.model()));
   const std::vector<net::DenseChunk> chunks =
       net::DenseChunks(spec_.model(), spec_.job().cluster().shards());
   for (uint32_t lane = 0; lane < size(); ++lane) {
-    const net::Message answer = lanes_[lane]->HandleNow(PullMessage(lane, keys));
+    const net::Message answer = lanes_[lane]->HandleNow(PullMessage(lane, keys, averages));
     const net::Reply reply = ReplyOf(answer);
     EXPECT_EQ(reply.code(), net::OK) << reply.message();
     std::vector<float> storage;

@@ -52,14 +52,16 @@ class Lanes {
 
   // By table.
   using Keys = std::vector<std::vector<uint64_t>>;
-  // Weights of the lane's part of `keys`, and its dense chunks into `dense` where not null.
+  // Weights of the lane's part of `keys`, and its dense chunks into `dense` where not null; or the
+  // averages of both.
   std::map<std::pair<uint32_t, uint64_t>, std::vector<float>> Pull(const Keys& keys,
-                                                                   std::vector<float>* dense);
+                                                                   std::vector<float>* dense,
+                                                                   bool averages = false);
   // One batch to every lane; gradients follow from (seed of the batch, table, key). The outcomes.
   std::vector<net::Reply> Push(const Keys& keys, const net::BatchTag& tag, float scale = 1);
   net::Message PushMessage(uint32_t lane, const Keys& keys, const net::BatchTag& tag,
                            float scale = 1) const;
-  net::Message PullMessage(uint32_t lane, const Keys& keys) const;
+  net::Message PullMessage(uint32_t lane, const Keys& keys, bool averages = false) const;
   // Checkpoint `number` below the folder; returns its directory and manifest.
   conf::Manifest Save(const std::string& directory);
   // Of a checkpoint whose lanes wrote `files`.

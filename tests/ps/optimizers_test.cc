@@ -90,6 +90,31 @@ TEST(AdamTest, LateStepsAreNotCorrected) {
   EXPECT_NEAR(weights[0][0], weights[1][0], 1e-7);
 }
 
+TEST(AveragingOptimizerTest, FollowsItsEquationAndLeavesTheWeightsAlone) {
+  for (const double eta : {0.0, 1.0, 8.0}) {
+    conf::Training training;
+    const std::unique_ptr<Optimizer> plain = MakeDenseOptimizer(training);
+    training.mutable_weight_averaging()->set_eta(eta);
+    const std::unique_ptr<Optimizer> averaging = MakeDenseOptimizer(training);
+    ASSERT_EQ(averaging->slots_per_weight(), plain->slots_per_weight() + 1);
+    Parameters without = Start(*plain);
+    Parameters with = Start(*averaging);
+    const auto averages = std::span(with.slots).last(kWidth);
+    EXPECT_TRUE(std::ranges::equal(averages, with.weights));
+    std::vector<double> expected(kWidth);
+    for (int step = 1; step <= kSteps; ++step) {
+      const auto t = static_cast<uint32_t>(step);
+      plain->Update(Gradient(step), ScaleOf(step), t, without.weights, without.slots);
+      averaging->Update(Gradient(step), ScaleOf(step), t, with.weights, with.slots);
+      for (size_t i = 0; i < kWidth; ++i) {
+        expected[i] += (eta + 1) / (step + eta) * (double{with.weights[i]} - expected[i]);
+        ASSERT_NEAR(averages[i], expected[i], 1e-5) << "weight " << i << " step " << step;
+      }
+    }
+    EXPECT_EQ(with.weights, without.weights);
+  }
+}
+
 TEST(AdagradTest, FollowsItsEquation) {
   conf::Optimizer config;
   config.mutable_adagrad();

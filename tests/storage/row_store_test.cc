@@ -35,7 +35,7 @@ class RowStoreTest : public ::testing::Test {
   static void Fill(uint64_t key, std::span<float> floats) {
     for (float& value : floats) value = static_cast<float>(key);
   }
-  // Adds 1 to every float of the keys' rows.
+  // Adds 1 to every weight and 2 to every slot of the keys' rows.
   absl::Status Update(const std::vector<uint64_t>& keys) {
     std::vector<HotRow*> rows(keys.size());
     store_->BeginBatch();
@@ -47,7 +47,7 @@ class RowStoreTest : public ::testing::Test {
       ++rows[i]->version;
       ++rows[i]->steps;
       rows[i]->dirty = true;
-      for (uint32_t j = 0; j < 2 * kWidth; ++j) rows[i]->floats()[j] += 1;
+      for (uint32_t j = 0; j < 2 * kWidth; ++j) rows[i]->floats()[j] += j < kWidth ? 1 : 2;
     }
     return absl::OkStatus();
   }
@@ -59,7 +59,7 @@ class RowStoreTest : public ::testing::Test {
 TEST_F(RowStoreTest, ReadsInitialValuesWithoutMakingRows) {
   std::vector<float> weights(2 * kWidth);
   const std::vector<uint64_t> keys = {4, 7};
-  ASSERT_TRUE(store_->Read(TableId{0}, keys, Fill, weights).ok());
+  ASSERT_TRUE(store_->Read(TableId{0}, keys, Fill, RowPart::kWeights, weights).ok());
   EXPECT_EQ(weights[0], 4);
   EXPECT_EQ(weights[kWidth], 7);
   EXPECT_EQ(store_->rows(), 0U);
@@ -88,8 +88,12 @@ TEST_F(RowStoreTest, KeepsEveryUpdateBeyondItsBudget) {
   std::vector<uint64_t> all(kRows);
   for (uint64_t key = 0; key < kRows; ++key) all[key] = key;
   std::vector<float> weights(kRows * kWidth);
-  ASSERT_TRUE(store_->Read(TableId{0}, all, Fill, weights).ok());
+  ASSERT_TRUE(store_->Read(TableId{0}, all, Fill, RowPart::kWeights, weights).ok());
   for (uint64_t key = 0; key < kRows; ++key) ASSERT_EQ(weights[key * kWidth], expected[key]) << key;
+  ASSERT_TRUE(store_->Read(TableId{0}, all, Fill, RowPart::kAverages, weights).ok());
+  for (uint64_t key = 0; key < kRows; ++key) {
+    ASSERT_EQ(weights[key * kWidth], 2 * expected[key] - static_cast<float>(key)) << key;
+  }
 }
 
 TEST_F(RowStoreTest, ABatchBeyondTheBudgetIsRefusedByName) {

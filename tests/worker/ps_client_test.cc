@@ -71,6 +71,21 @@ TEST_F(PsClientTest, DenseThatDidNotChangeIsNotSentAgain) {
   EXPECT_EQ(others.dense, parameters_.dense);
 }
 
+TEST_F(PsClientTest, DenseIsSentAgainWhereAveragesAreWantedInstead) {
+  Start();
+  ASSERT_TRUE(ps_client_->Pull(KeysFrom(10), parameters_).ok());
+  for (const bool wanted : {true, false}) {
+    parameters_.SetAverages(wanted);
+    const uint64_t before = client_->bytes_received();
+    ASSERT_TRUE(ps_client_->Pull(KeysFrom(10), parameters_).ok());
+    EXPECT_GT(client_->bytes_received() - before, parameters_.dense.size() * sizeof(float));
+    parameters_.SetAverages(wanted);  // no change
+    const uint64_t after = client_->bytes_received();
+    ASSERT_TRUE(ps_client_->Pull(KeysFrom(10), parameters_).ok());
+    EXPECT_LT(client_->bytes_received() - after, 2000U);
+  }
+}
+
 TEST_F(PsClientTest, AKeyListGoesOnce) {
   Start();
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(ps_client_->Pull(KeysFrom(10), parameters_).ok());
