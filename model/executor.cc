@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/flush_denormals.h"
 #include "fmt/format.h"
 #include "glog/logging.h"
 #include "model/metrics.h"
@@ -121,6 +122,7 @@ class ThreadedExecutor final : public Executor {
   }
 
   void RunPart(uint32_t number) {
+    const FlushDenormals flush;
     Part& part = *parts_[number];
     if (part.range.count != 0) part.runner.Forward(*input_, part.range);
     if (!dispersions_.empty() && !input_->labels.empty()) forwarded_.arrive_and_wait();

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/flush_denormals.h"
 #include "base/status_macros.h"
 #include "net/bf16.h"
 #include "ps/first_values.h"
@@ -166,6 +167,7 @@ absl::Status Lane::LogPush(const PushRecord& record) {
 
 // Cannot fail: every row is in acquired_.
 void Lane::Apply(const PushRecord& record, uint64_t lsn) {
+  const FlushDenormals flush;  // moments of gradients that are no more fade through them
   Pass(options_.kill_points, KillPoint::kBeforeApply);
   std::vector<bool> shard_needs;
   if (!record.needed.empty()) {

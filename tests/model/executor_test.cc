@@ -71,6 +71,25 @@ TEST(ExecutorTest, ThreadsGiveWhatOneGives) {
   }
 }
 
+// Nine generated layers of slope 0.01: gradients fade until they are no normal numbers, at which
+// processors are slow.
+TEST(ExecutorTest, GradientsThatFadeAreZero) {
+  const auto graph = GraphOfWidth(4);
+  ASSERT_NE(graph, nullptr);
+  RandomInput<float> input = InputOf(*graph, 7);
+  for (float& parameter : input.dense_parameters) parameter *= 1e-4F;
+  for (const uint32_t threads : {1U, 3U}) {
+    const auto executor = Executor::Create(*graph, 7, threads);
+    Gradients found(*graph, input);
+    (*executor)->ForwardBackward(input.view(), found.dense, found.spans);
+    const auto is_subnormal = [](float value) { return std::fpclassify(value) == FP_SUBNORMAL; };
+    EXPECT_EQ(std::ranges::count_if(found.dense, is_subnormal), 0);
+    EXPECT_GT(std::ranges::count(found.dense, 0.0F), 0);
+    EXPECT_GT(std::ranges::count_if(found.dense, [](float value) { return value != 0; }), 0);
+    for (const auto& rows : found.rows) EXPECT_EQ(std::ranges::count_if(rows, is_subnormal), 0);
+  }
+}
+
 std::unique_ptr<Graph> GraphByDispersion(const std::vector<double>& weights) {
   conf::Job job = SmallJob();
   job.mutable_model()->set_view_width(4);
