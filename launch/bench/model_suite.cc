@@ -1,6 +1,7 @@
 #include "launch/bench/model_suite.h"
 
 #include <cstdio>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -71,6 +72,7 @@ void PrintLine(const std::string& name, const ModelBenchFigures& figures, bool j
   if (json) {
     const nlohmann::ordered_json line = {
         {"case", name},
+        {"kernels", figures.kernels},
         {"samples_per_s", figures.samples_per_s},
         {"step_mflop_per_sample", figures.step_mflop_per_sample},
         {"gflop_per_s", figures.gflop_per_s},
@@ -94,17 +96,20 @@ void PrintLine(const std::string& name, const ModelBenchFigures& figures, bool j
   std::fflush(stdout);
 }
 
+void PrintHeader(const std::string& kernels) {
+  fmt::print("kernels {}\n", kernels);
+  fmt::print("{:<28}{:>11}{:>9}{:>9}{:>15}{:>15}{:>13}{:>9}\n", "", "", "MFLOP a", "",
+             "median large", "best large", "MiB, train", "10^6 pa-");
+  fmt::print("{:<28}{:>11}{:>9}{:>9}{:>15}{:>15}{:>13}{:>9}\n", "net", "samples/s", "sample",
+             "GFLOP/s", "product: share", "product: share", "and evaluate", "rameters");
+}
+
 }  // namespace
 
 absl::Status RunModelSuite(const conf::Job& job, const ModelBenchOptions& options, bool json) {
-  if (!json) {
-    fmt::print("{:<28}{:>11}{:>9}{:>9}{:>15}{:>15}{:>13}{:>9}\n", "", "", "MFLOP a", "",
-               "median large", "best large", "MiB, train", "10^6 pa-");
-    fmt::print("{:<28}{:>11}{:>9}{:>9}{:>15}{:>15}{:>13}{:>9}\n", "net", "samples/s", "sample",
-               "GFLOP/s", "product: share", "product: share", "and evaluate", "rameters");
-  }
   for (const SuiteCase& one : kCases) {
     CARAVAN_ASSIGN_OR_RETURN(const ModelBenchFigures figures, Run(job, options, one));
+    if (!json && &one == std::begin(kCases)) PrintHeader(figures.kernels);
     PrintLine(NameOf(one), figures, json);
   }
   return absl::OkStatus();
