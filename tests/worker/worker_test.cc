@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include <cmath>
 #include <filesystem>
 #include <thread>
 
@@ -84,6 +85,18 @@ class WorkerTest : public ::testing::Test {
     return *net::ParseReply(lanes_[lane]->HandleNow(net::MakeMessage(header)));
   }
 
+  LaneMap MapOfLanes() const {
+    return *LaneMap::Create(run_.model(), net::ShardLanes(run_.job().cluster().shards(), kLanes),
+                            kLanes);
+  }
+  std::unique_ptr<net::RequestClient> ConnectToLanes() {
+    auto client = *net::RequestClient::Connect(
+        context_, {routing_.lane_endpoints(0), routing_.lane_endpoints(1)},
+        {.run_id = run_.run_id(), .sender = 5});
+    client->SetRun(run_.run_id(), 1);
+    return client;
+  }
+
   // Every shard applied every training sample of every epoch once.
   void ExpectLedger() {
     const uint64_t samples = SamplesOf(run_, "train");
@@ -108,8 +121,7 @@ class WorkerTest : public ::testing::Test {
   // All dense parameters, as the lanes hold them.
   std::string DenseBytes() {
     std::string bytes;
-    const LaneMap map = *LaneMap::Create(
-        run_.model(), net::ShardLanes(run_.job().cluster().shards(), kLanes), kLanes);
+    const LaneMap map = MapOfLanes();
     for (uint32_t lane = 0; lane < kLanes; ++lane) {
       net::Header header;
       header.set_run_id(run_.run_id());
@@ -207,6 +219,58 @@ TEST_F(WorkerTest, OneWorkerInTurnsGivesTheSameBitsAgain) {
   }
 }
 
+// What the lanes hold: their weights or the averages of them.
+class PartSource final : public ParameterSource {
+ public:
+  PartSource(PsClient* servers, bool averages) : servers_(servers), averages_(averages) {}
+  absl::Status Pull(const TableKeys& keys, Parameters& parameters) override {
+    parameters.SetAverages(averages_);
+    return servers_->Pull(keys, parameters);
+  }
+
+ private:
+  PsClient* const servers_;
+  const bool averages_;
+};
+
+TEST_F(WorkerTest, TrainsWeightsAndEvaluatesTheirAverages) {
+  conf::Training& training = *run_.mutable_job()->mutable_training();
+  training.set_consistency(conf::SYNC);
+  std::string plain;
+  for (const bool averages : {false, true}) {
+    lanes_.clear();
+    routing_.Clear();
+    if (averages) training.mutable_weight_averaging();
+    Prepare();
+    Serve({});
+    EXPECT_EQ(Work(), absl::OkStatus());
+    if (!averages) {
+      Stop();
+      plain = DenseBytes();
+    }
+  }
+
+  const std::unique_ptr<net::RequestClient> client = ConnectToLanes();
+  const LaneMap map = MapOfLanes();
+  PsClient servers(client.get(), &map, Millis{5000});
+  const SplitOfRun split{.run = &run_, .data_directory = run_.data_directory(), .split = "valid"};
+  PartSource averages(&servers, true);
+  PartSource weights(&servers, false);
+  const auto by_averages = EvaluateSplit(split, averages);
+  const auto by_weights = EvaluateSplit(split, weights);
+  ASSERT_TRUE(by_averages.ok()) << by_averages.status();
+  ASSERT_TRUE(by_weights.ok()) << by_weights.status();
+  for (const auto& [place, told] : scheduler_->cells) {
+    const double loss = by_averages->cell(place.first, place.second).loss;
+    const double tolerance = 1e-5 * std::abs(loss);
+    EXPECT_NEAR(told.loss(), loss, tolerance);
+    EXPECT_GT(std::abs(told.loss() - by_weights->cell(place.first, place.second).loss), tolerance);
+  }
+  Stop();
+  ExpectEvaluation();
+  EXPECT_EQ(DenseBytes(), plain) << "what is trained";
+}
+
 // The first values, as a checkpoint reader gives them.
 class InitialSource final : public ParameterSource {
  public:
@@ -230,12 +294,8 @@ class InitialSource final : public ParameterSource {
 TEST_F(WorkerTest, LocalEvaluationSeesEverySampleAndTheServersValues) {
   Prepare();
   Serve({});
-  const auto client = *net::RequestClient::Connect(
-      context_, {routing_.lane_endpoints(0), routing_.lane_endpoints(1)},
-      {.run_id = run_.run_id(), .sender = 5});
-  client->SetRun(run_.run_id(), 1);
-  const LaneMap map = *LaneMap::Create(
-      run_.model(), net::ShardLanes(run_.job().cluster().shards(), kLanes), kLanes);
+  const std::unique_ptr<net::RequestClient> client = ConnectToLanes();
+  const LaneMap map = MapOfLanes();
   PsClient servers(client.get(), &map, Millis{5000});
   InitialSource initial(run_);
   const SplitOfRun split{.run = &run_, .data_directory = run_.data_directory(), .split = "test"};
