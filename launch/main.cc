@@ -4,10 +4,12 @@
 #include <string>
 #include <vector>
 
+#include "base/freed_memory.h"
 #include "launch/command_line.h"
 #include "launch/commands.h"
 
 int main(int argc, char** argv) {
+  caravan::KeepFreedMemory();
   google::InitGoogleLogging(argv[0]);
   const std::vector<std::string> words(argv + 1, argv + argc);
   return caravan::launch::RunCommandLine(words, caravan::launch::AllCommands());

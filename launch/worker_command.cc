@@ -27,9 +27,9 @@ absl::Status RunWorkerRole(const CommandLine&) {
   if (FLAGS_scheduler.empty()) {
     return absl::InvalidArgumentError("--scheduler=ENDPOINT is needed");
   }
-  // Many workers share a machine: an arena a thread would cost each of them tens of megabytes.
+  // Many workers share a machine: an arena a thread would cost each of them tens of megabytes, more
+  // so as what is freed is kept (base/freed_memory.h).
   mallopt(M_ARENA_MAX, 1);
-  mallopt(M_TRIM_THRESHOLD, 1 << 20);
   std::signal(SIGTERM, RequestStop);
   std::signal(SIGINT, RequestStop);
   return worker::RunWorker({.scheduler = FLAGS_scheduler,
