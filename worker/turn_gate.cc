@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 #include <glog/logging.h>
 #include <sys/file.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <thread>
 #include <utility>
@@ -17,9 +17,11 @@
 namespace caravan::worker {
 namespace {
 
-// With dozens of workers asking every few milliseconds, a free turn is soon taken.
+// Who waited long last time shares the turns with many, of whom one soon finds a free turn: it asks
+// less often, so that all of them together ask every millisecond or so.
 constexpr absl::Duration kPauseMin = absl::Milliseconds(4);
-constexpr absl::Duration kPauseSpread = absl::Milliseconds(4);
+constexpr absl::Duration kPauseMax = absl::Milliseconds(25);
+constexpr int kAsksInAWait = 40;
 constexpr absl::Duration kPatience = absl::Seconds(30);
 
 }  // namespace
@@ -37,7 +39,7 @@ Turn& Turn::operator=(Turn&& other) noexcept {
 
 void Turn::Release() {
   if (gate_ == nullptr) return;
-  if (lock_ >= 0) close(lock_);
+  if (lock_ >= 0) flock(lock_, LOCK_UN);
   gate_->held_ = false;
   gate_ = nullptr;
   lock_ = -1;
@@ -49,25 +51,33 @@ absl::StatusOr<std::unique_ptr<TurnGate>> TurnGate::Open(const std::string& dire
   if (slots == 0) return absl::InvalidArgumentError("turns: at least one is needed");
   std::unique_ptr<TurnGate> gate(new TurnGate(directory, slots, seed, clock));
   CARAVAN_ASSIGN_OR_RETURN(const int lock, gate->TryLock());
-  if (lock >= 0) close(lock);
+  if (lock >= 0) flock(lock, LOCK_UN);
   return gate;
 }
+
+TurnGate::TurnGate(std::string directory, uint32_t slots, uint64_t seed, const Clock* clock)
+    : directory_(std::move(directory)),
+      slots_(slots),
+      first_slot_(static_cast<uint32_t>(seed % slots)),
+      random_(seed),
+      pause_(kPauseMin),
+      clock_(clock != nullptr ? *clock : machine_clock_) {}
 
 uint32_t TurnGate::Slots(uint32_t configured) {
   return configured != 0 ? configured : std::thread::hardware_concurrency() + 1;
 }
 
 absl::StatusOr<int> TurnGate::TryLock() {
-  const uint64_t first = random_.NextBelow(slots_);
   for (uint32_t i = 0; i < slots_; ++i) {
-    const std::string path = fmt::format("{}/turn-{}", directory_, (first + i) % slots_);
-    const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0) return absl::ErrnoToStatus(errno, fmt::format("cannot open {}", path));
-    if (flock(file, LOCK_EX | LOCK_NB) == 0) return file;
-    const int error = errno;
-    close(file);
-    if (error != EWOULDBLOCK && error != EINTR) {
-      return absl::ErrnoToStatus(error, fmt::format("cannot lock {}", path));
+    if (i == files_.size()) {
+      const std::string path = fmt::format("{}/turn-{}", directory_, (first_slot_ + i) % slots_);
+      FileDescriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+      if (file.get() < 0) return absl::ErrnoToStatus(errno, fmt::format("cannot open {}", path));
+      files_.push_back(std::move(file));
+    }
+    if (flock(files_[i].get(), LOCK_EX | LOCK_NB) == 0) return files_[i].get();
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      return absl::ErrnoToStatus(errno, fmt::format("cannot lock a file in {}", directory_));
     }
   }
   return -1;
@@ -90,18 +100,19 @@ std::string TurnGate::Waiting() const {
 }
 
 absl::StatusOr<Turn> TurnGate::AwaitTurn(const Interrupt& interrupt) {
-  const absl::Time patience_ends = absl::Now() + kPatience;
+  const absl::Time begun = absl::Now();
   bool rested = false;
-  while (absl::Now() < patience_ends) {
+  while (absl::Now() - begun < kPatience) {
     if (rested && !held_) {
       CARAVAN_ASSIGN_OR_RETURN(const int lock, TryLock());
       if (lock >= 0) {
         held_ = true;
+        pause_ = std::clamp((absl::Now() - begun) / kAsksInAWait, kPauseMin, kPauseMax);
         return Turn(this, lock);
       }
     }
     rested = !held_;
-    if (interrupt.WaitFor(kPauseMin + random_.NextUniform() * kPauseSpread)) {
+    if (interrupt.WaitFor(pause_ * (1 + random_.NextUniform()))) {
       return absl::CancelledError("the worker was told to leave");
     }
   }

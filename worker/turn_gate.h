@@ -12,9 +12,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/clock.h"
+#include "base/file_descriptor.h"
 #include "base/random.h"
 #include "worker/interrupt.h"
 
@@ -38,7 +41,7 @@ class Turn {
   void Release();
 
   TurnGate* gate_ = nullptr;
-  int lock_ = -1;  // descriptor of the locked file; -1: goes without
+  int lock_ = -1;  // descriptor of the locked file, of the gate; -1: goes without
 };
 
 // One a worker. Take is called by one thread.
@@ -68,18 +71,17 @@ class TurnGate {
   static constexpr int64_t kWaitsNot = -1;
 
   friend class Turn;
-  TurnGate(std::string directory, uint32_t slots, uint64_t seed, const Clock* clock)
-      : directory_(std::move(directory)),
-        slots_(slots),
-        random_(seed),
-        clock_(clock != nullptr ? *clock : machine_clock_) {}
+  TurnGate(std::string directory, uint32_t slots, uint64_t seed, const Clock* clock);
   absl::StatusOr<Turn> AwaitTurn(const Interrupt& interrupt);
-  // The descriptor of a file that is locked now; -1 where all are taken.
+  // The descriptor of a file that is locked now, one of files_; -1 where all are taken.
   absl::StatusOr<int> TryLock();
 
   const std::string directory_;
   const uint32_t slots_;
+  const uint32_t first_slot_;          // asked for first: the workers begin at different ones
+  std::vector<FileDescriptor> files_;  // of the slots from first_slot_ on, as far as it had to ask
   RandomStream random_;
+  absl::Duration pause_;  // between two asks, up to twice as long
   const SystemClock machine_clock_;
   const Clock& clock_;
   std::atomic<bool> held_{false};

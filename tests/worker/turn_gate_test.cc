@@ -86,6 +86,18 @@ TEST_F(TurnGateTest, AWorkerHasOneTurnAtATime) {
   EXPECT_TRUE(second_taken);
 }
 
+TEST_F(TurnGateTest, OnlySlotsThatWereAskedForHaveFiles) {
+  const std::unique_ptr<TurnGate> first = OpenGate(/*slots=*/10000, /*seed=*/7);
+  const std::unique_ptr<TurnGate> second = OpenGate(/*slots=*/10000, /*seed=*/7);
+  for (int i = 0; i < 3; ++i) {
+    absl::StatusOr<Turn> one = first->Take(interrupt_);
+    absl::StatusOr<Turn> other = second->Take(interrupt_);
+    EXPECT_TRUE(one.ok() && one->held() && other.ok() && other->held());
+  }
+  const std::filesystem::directory_iterator files(directory_);
+  EXPECT_EQ(std::distance(begin(files), end(files)), 2);
+}
+
 TEST_F(TurnGateTest, AWaiterLeavesWhenItIsInterrupted) {
   const std::unique_ptr<TurnGate> holder = OpenGate(1, 1);
   const std::unique_ptr<TurnGate> waiter = OpenGate(1, 2);
