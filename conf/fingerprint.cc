@@ -35,8 +35,9 @@ uint64_t JobFingerprint(const Job& job) {
   kept.clear_worker();
   kept.clear_server();
   kept.clear_checkpoint();
-  // A run may go on for more epochs than it began with.
+  // A run may go on for more epochs than it began with, and with more patience.
   kept.mutable_training()->clear_epochs();
+  kept.mutable_training()->clear_early_stopping();
   return HashMessage(kept);
 }
 

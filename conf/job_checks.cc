@@ -119,6 +119,24 @@ class Checker {
     return absl::OkStatus();
   }
 
+  // The best epoch is found by a validation and kept as a checkpoint.
+  absl::Status CheckEarlyStopping() const {
+    const Training& training = job_.training();
+    if (!training.has_early_stopping()) return absl::OkStatus();
+    const uint32_t every = training.evaluate_every_epochs();
+    if (every == 0) {
+      return Wrong("training.evaluate_every_epochs",
+                   "is 0; at least 1 is needed with training.early_stopping");
+    }
+    const uint32_t checkpoints = job_.checkpoint().every_epochs();
+    if (checkpoints != 0 && every % checkpoints == 0) return absl::OkStatus();
+    return Wrong("checkpoint.every_epochs",
+                 fmt::format("is {}; with training.early_stopping a divisor of "
+                             "training.evaluate_every_epochs, {}, is needed, so that the best "
+                             "epoch has a checkpoint",
+                             checkpoints, every));
+  }
+
   absl::Status CheckHeads() const {
     const Model& model = job_.model();
     if (!model.transformer()) return absl::OkStatus();
@@ -220,7 +238,8 @@ absl::Status CheckConsistency(const Job& job, const FieldLocations& locations) {
   const Checker checker(job, locations);
   for (const absl::Status& status :
        {checker.CheckName(), checker.CheckColumns(), checker.CheckTasks(), checker.CheckWindows(),
-        checker.CheckSplit(), checker.CheckHeads(), checker.CheckCluster()}) {
+        checker.CheckSplit(), checker.CheckEarlyStopping(), checker.CheckHeads(),
+        checker.CheckCluster()}) {
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

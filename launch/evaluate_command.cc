@@ -18,8 +18,9 @@ namespace {
 absl::Status RunEvaluate(const CommandLine&) {
   CARAVAN_ASSIGN_OR_RETURN(const RunDirectory directory, RunDirectory::At(FLAGS_run));
   CARAVAN_ASSIGN_OR_RETURN(const conf::RunSpec run, LoadRunSpec(directory));
+  CARAVAN_ASSIGN_OR_RETURN(const uint64_t number, CheckpointNumber(directory, FLAGS_checkpoint));
   CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<ps::CheckpointReader> reader,
-                           OpenCheckpoint(directory, run, FLAGS_checkpoint));
+                           OpenCheckpoint(directory, run, number));
   CheckpointSource source(std::move(reader));
   CARAVAN_ASSIGN_OR_RETURN(
       const model::Metrics metrics,
@@ -29,7 +30,7 @@ absl::Status RunEvaluate(const CommandLine&) {
   if (FLAGS_json) {
     fmt::print("{}\n", ScoreJson(table));
   } else {
-    fmt::print("{} of {}, checkpoint {}\n\n{}", FLAGS_split, run.job().name(), FLAGS_checkpoint,
+    fmt::print("{} of {}, checkpoint {}\n\n{}", FLAGS_split, run.job().name(), number,
                ScoreText(table));
   }
   return absl::OkStatus();
@@ -40,7 +41,7 @@ absl::Status RunEvaluate(const CommandLine&) {
 extern constexpr Command kEvaluateCommand = {
     .name = "evaluate",
     .summary = "scores a run's checkpoint on a split: NMAE and SMAPE by task and scenario",
-    .usage = "--run=DIR [--split=test] [--checkpoint=latest|N] [--json]",
+    .usage = "--run=DIR [--split=test] [--checkpoint=latest|best|N] [--json]",
     .example = "caravan evaluate --run=runs/us_flights --split=test",
     .flags = "run split checkpoint json",
     .run = RunEvaluate,

@@ -36,6 +36,7 @@ std::string FirstDifference(conf::Job before, conf::Job after) {
     job->clear_server();
     job->clear_checkpoint();
     job->mutable_training()->clear_epochs();
+    job->mutable_training()->clear_early_stopping();
     job->mutable_data()->clear_directory();
     job->mutable_data()->clear_daily_file();
     job->mutable_data()->clear_entities_file();

@@ -16,6 +16,7 @@
 #include "launch/stop_signals.h"
 #include "launch/training.h"
 #include "net/manifest_file.h"
+#include "scheduler/early_stopping.h"
 
 DEFINE_bool(resume, false, "go on with the run from its last complete checkpoint");
 DEFINE_uint64(stop_after_batches, 0,
@@ -24,13 +25,18 @@ DEFINE_uint64(stop_after_batches, 0,
 namespace caravan::launch {
 namespace {
 
-// Its newest checkpoint says that every epoch is done, and the test scores after it are there.
+// Its newest checkpoint says that there is nothing more to train, and the test scores after it are
+// there.
 bool IsAllDone(const RunDirectory& run, const conf::RunSpec& spec) {
   const absl::StatusOr<std::string> newest = net::LatestCheckpoint(run.CheckpointsDirectory());
   if (!newest.ok()) return false;
   const absl::StatusOr<conf::Manifest> manifest = net::ReadManifest(*newest);
-  const uint32_t last = spec.job().training().epochs() - 1;
-  if (!manifest.ok() || !manifest->queue().finished() || manifest->queue().epoch() != last) {
+  if (!manifest.ok() || !manifest->queue().finished()) return false;
+  const conf::QueueState& queue = manifest->queue();
+  const conf::Training& training = spec.job().training();
+  const uint32_t last = queue.epoch();
+  if (last + 1 != training.epochs() &&
+      !scheduler::EarlyStopping(training, queue.validation()).has_stopped()) {
     return false;
   }
   const absl::StatusOr<RunRecord> record = LoadRunRecord(run.MetricsFile(), spec.schema());
@@ -66,8 +72,11 @@ absl::Status RunTrain(const CommandLine& line) {
   if (FLAGS_resume && IsAllDone(run, spec)) {
     printer->Note(
         fmt::format("all {} epochs are done and evaluated already; nothing is left to do. "
-                    "--set=training.epochs=N makes the run longer",
-                    spec.job().training().epochs()),
+                    "--set=training.epochs=N makes the run longer{}",
+                    spec.job().training().epochs(),
+                    spec.job().training().has_early_stopping()
+                        ? ", --set=training.early_stopping.patience=N one that stopped early"
+                        : ""),
         true);
     printer->Finish();
     return absl::OkStatus();

@@ -142,4 +142,27 @@ absl::StatusOr<std::string> LatestCheckpoint(const std::string& checkpoints_dire
   return CheckpointDirectory(checkpoints_directory, numbers.back());
 }
 
+absl::StatusOr<uint64_t> BestCheckpoint(const std::string& checkpoints_directory) {
+  CARAVAN_ASSIGN_OR_RETURN(const std::string latest, LatestCheckpoint(checkpoints_directory));
+  CARAVAN_ASSIGN_OR_RETURN(const conf::Manifest newest, ReadManifest(latest));
+  if (!newest.queue().validation().has_best_epoch()) {
+    return absl::NotFoundError(fmt::format(
+        "{} does not say which epoch was the best: only runs with training.early_stopping keep "
+        "that, from their first evaluation on",
+        latest));
+  }
+  const uint32_t best = newest.queue().validation().best_epoch();
+  CARAVAN_ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers,
+                           ListCheckpoints(checkpoints_directory));
+  for (const uint64_t number : numbers) {
+    CARAVAN_ASSIGN_OR_RETURN(const conf::Manifest manifest,
+                             ReadManifest(CheckpointDirectory(checkpoints_directory, number)));
+    const conf::QueueState& queue = manifest.queue();
+    if (queue.has_ended_epoch() && queue.ended_epoch() == best) return number;
+  }
+  return absl::NotFoundError(
+      fmt::format("{} has no checkpoint of the end of epoch {}, the best one",
+                  checkpoints_directory, best + 1));
+}
+
 }  // namespace caravan::net

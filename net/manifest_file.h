@@ -44,6 +44,11 @@ absl::StatusOr<std::vector<uint64_t>> ListCheckpoints(const std::string& checkpo
 // Directory of the newest complete checkpoint; NOT_FOUND where there is none.
 absl::StatusOr<std::string> LatestCheckpoint(const std::string& checkpoints_directory);
 
+// Number of the complete checkpoint at the end of the epoch that had the best validation score, by
+// the newest complete one's account. NOT_FOUND where the run keeps no account of it
+// (training.early_stopping), or where that checkpoint is not there.
+absl::StatusOr<uint64_t> BestCheckpoint(const std::string& checkpoints_directory);
+
 }  // namespace caravan::net
 
 #endif  // CARAVAN_NET_MANIFEST_FILE_H_

@@ -37,6 +37,7 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Millis now)
       meter_(now),
       train_(TrainBlocks(options)),
       training_({}, {}),
+      early_stopping_(training_options_, options.start.validation),
       next_checkpoint_(options.first_checkpoint),
       last_checkpoint_at_(now),
       run_begun_(now),
@@ -49,14 +50,15 @@ Coordinator::Coordinator(const CoordinatorOptions& options, Millis now)
   // A finished run goes on where the job has more epochs now.
   const uint32_t next_epoch = start.finished ? start.epoch + 1 : start.epoch;
   epochs_told_ = next_epoch;
-  all_epochs_done_ = next_epoch >= training_options_.epochs();
+  all_epochs_done_ =
+      next_epoch >= training_options_.epochs() || (start.finished && early_stopping_.has_stopped());
   if (!all_epochs_done_) {
     BeginEpoch(next_epoch, start.finished ? std::vector<uint32_t>() : start.done_blocks);
     return;
   }
   std::vector<uint32_t> all(train_.samples.size());
   for (uint32_t block = 0; block < all.size(); ++block) all[block] = block;
-  BeginEpoch(training_options_.epochs() - 1, all);
+  BeginEpoch(std::min(start.epoch, training_options_.epochs() - 1), all);
 }
 
 std::vector<Action> Coordinator::Step(const Event& event, Millis now) {
@@ -91,12 +93,11 @@ void Coordinator::Advance() {
         actions_.push_back(CountLedger{epoch_, routing_epoch_});
         break;
       case Phase::kEvaluating:
-        if (epoch_checkpoint_due_ && !checkpoint_in_flight_ && !stop_ && MayCheckpoint()) {
+        if (evaluation_->queue().all_done()) EndEvaluation();
+        if (phase_ == Phase::kEvaluating && epoch_checkpoint_due_ && !checkpoint_in_flight_ &&
+            !stop_ && MayCheckpoint() && !IsJudging()) {
           StartCheckpoint();
         }
-        if (!evaluation_->queue().all_done()) break;
-        actions_.push_back(EvaluationEnded{evaluation_->Result(now_)});
-        BeginNextEvaluation();
         break;
       case Phase::kClosing:
         CloseEpoch();
@@ -226,7 +227,7 @@ void Coordinator::On(const LedgerCounted& ledger) {
     BeginNextEvaluation();
     return;
   }
-  const bool is_last = epoch_ + 1 == training_options_.epochs();
+  const bool is_last = IsLastEpoch();
   all_epochs_done_ = is_last;
   const auto falls_due = [this](uint32_t every) { return every > 0 && (epoch_ + 1) % every == 0; };
   if (falls_due(training_options_.evaluate_every_epochs())) evaluations_.push_back("valid");
@@ -248,6 +249,22 @@ void Coordinator::BeginNextEvaluation() {
   phase_ = Phase::kClosing;
 }
 
+// The validation split's score may be the end of training.
+void Coordinator::EndEvaluation() {
+  const Evaluation evaluation = evaluation_->Result(now_);
+  if (IsJudging()) {
+    early_stopping_.Add(epoch_, ValidationScore(options_.spec.job(), evaluation));
+    if (early_stopping_.has_stopped() && !all_epochs_done_) {
+      Log(false, fmt::format("training stops early after epoch {} of {}: {}", epoch_ + 1,
+                             training_options_.epochs(), early_stopping_.Reason()));
+      all_epochs_done_ = epoch_checkpoint_due_ = true;
+      evaluations_.push_back("test");
+    }
+  }
+  actions_.push_back(EvaluationEnded{evaluation});
+  BeginNextEvaluation();
+}
+
 void Coordinator::CloseEpoch() {
   if (checkpoint_in_flight_ || stop_ || !IsSettled()) return;
   const bool is_tried_again =
@@ -267,7 +284,11 @@ void Coordinator::CloseEpoch() {
                                          last_checkpoint_status_.ToString());
     End(absl::InternalError(text), text);
   } else {
-    End(absl::OkStatus(), "all epochs are done");
+    End(absl::OkStatus(),
+        epoch_ + 1 == training_options_.epochs()
+            ? "all epochs are done"
+            : fmt::format("training stopped early, after epoch {} of {}: {}", epoch_ + 1,
+                          training_options_.epochs(), early_stopping_.Reason()));
   }
 }
 
@@ -316,9 +337,12 @@ void Coordinator::On(const CheckpointEnded& checkpoint) {
 }
 
 QueueSnapshot Coordinator::Snapshot() const {
-  if (all_epochs_done_) return {epoch_, training_.DoneBlocks(), true};
-  if (phase_ <= Phase::kCheckingLedger) return {epoch_, training_.DoneBlocks(), false};
-  return {epoch_ + 1, {}, false};
+  const conf::ValidationState& validation = early_stopping_.state();
+  if (all_epochs_done_) return {epoch_, training_.DoneBlocks(), true, epoch_, validation};
+  if (phase_ <= Phase::kCheckingLedger) {
+    return {epoch_, training_.DoneBlocks(), false, std::nullopt, validation};
+  }
+  return {epoch_ + 1, {}, false, epoch_, validation};
 }
 
 void Coordinator::End(absl::Status status, std::string message) {

@@ -31,6 +31,7 @@
 #include "base/clock.h"
 #include "conf/run_spec.pb.h"
 #include "scheduler/block_queue.h"
+#include "scheduler/early_stopping.h"
 #include "scheduler/evaluation_round.h"
 #include "scheduler/events.h"
 #include "scheduler/journal.pb.h"
@@ -155,6 +156,13 @@ class Coordinator {
   void BeginEpoch(uint32_t epoch, const std::vector<uint32_t>& done);
   void CloseEpoch();
   void BeginNextEvaluation();
+  void EndEvaluation();
+  // Whether training goes on is not known before this evaluation's end.
+  bool IsJudging() const { return early_stopping_.is_on() && evaluation_->split() == "valid"; }
+  // The end of this epoch is the end of training.
+  bool IsLastEpoch() const {
+    return epoch_ + 1 == training_options_.epochs() || early_stopping_.has_stopped();
+  }
   // Not while some lanes are an epoch behind the others: a restore onto other lanes would have to
   // tell their marks apart.
   bool MayCheckpoint() const { return IsSettled() && epoch_ == furthest_epoch_; }
@@ -189,6 +197,7 @@ class Coordinator {
   uint64_t next_lease_ = 1;
   float learning_rate_scale_ = 1;
 
+  EarlyStopping early_stopping_;
   std::deque<std::string> evaluations_;  // splits still to be scored in this epoch
   std::unique_ptr<EvaluationRound> evaluation_;
 

@@ -66,6 +66,7 @@ RunState Coordinator::StateOfRun() const {
   run.set_furthest_epoch(furthest_epoch_);
   run.set_epochs_told(epochs_told_);
   run.set_all_epochs_done(all_epochs_done_);
+  if (early_stopping_.is_on()) *run.mutable_validation() = early_stopping_.state();
   run.set_next_lease(next_lease_);
   run.set_next_worker(membership_.next_worker());
   run.set_learning_rate_scale(learning_rate_scale_);
@@ -176,6 +177,7 @@ void Coordinator::SetRun(const RunState& run) {
   furthest_epoch_ = run.furthest_epoch();
   epochs_told_ = run.epochs_told();
   all_epochs_done_ = run.all_epochs_done();
+  early_stopping_.SetState(run.validation());
   next_lease_ = run.next_lease();
   membership_.set_next_worker(run.next_worker());
   learning_rate_scale_ = run.learning_rate_scale();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "conf/manifest.pb.h"
 #include "scheduler/observer.h"
 
 namespace caravan::scheduler {
@@ -20,7 +21,9 @@ namespace caravan::scheduler {
 struct QueueSnapshot {
   uint32_t epoch = 0;  // in progress
   std::vector<uint32_t> done_blocks;
-  bool finished = false;  // every epoch is done
+  bool finished = false;                     // every epoch is done, or training was stopped early
+  std::optional<uint32_t> ended_epoch = {};  // whose end the parameters are of
+  conf::ValidationState validation = {};
 };
 
 // ---- events: requests of peers ----

@@ -169,6 +169,10 @@ conf::Manifest LaneRequests::MakeManifest() const {
   manifest.mutable_queue()->set_finished(queue.finished);
   manifest.mutable_queue()->mutable_done_blocks()->Add(queue.done_blocks.begin(),
                                                        queue.done_blocks.end());
+  if (queue.ended_epoch) manifest.mutable_queue()->set_ended_epoch(*queue.ended_epoch);
+  if (queue.validation.has_last_epoch()) {
+    *manifest.mutable_queue()->mutable_validation() = queue.validation;
+  }
   *manifest.mutable_block_plan() = options_.spec.block_plan();
   manifest.set_written_at(absl::FormatTime(absl::RFC3339_sec, absl::Now(), absl::UTCTimeZone()));
   return manifest;

@@ -82,6 +82,7 @@ absl::StatusOr<ResumePoint> FindResumePoint(const conf::RunSpec& spec,
   point.block_plan = manifest.block_plan();
   point.queue.epoch = manifest.queue().epoch();
   point.queue.finished = manifest.queue().finished();
+  point.queue.validation = manifest.queue().validation();
   point.queue.done_blocks.assign(manifest.queue().done_blocks().begin(),
                                  manifest.queue().done_blocks().end());
   return point;

@@ -42,11 +42,12 @@ std::vector<std::string> Unfinished(const std::string& checkpoints_directory, ui
 }  // namespace
 
 std::vector<uint64_t> CheckpointsToRemove(const std::vector<uint64_t>& numbers,
-                                          const conf::Checkpoint& retention) {
+                                          const conf::Checkpoint& retention,
+                                          std::optional<uint64_t> best) {
   std::vector<uint64_t> removed;
   for (size_t i = 0; i + retention.keep() < numbers.size(); ++i) {
     const bool is_kept = retention.keep_every() > 0 && numbers[i] % retention.keep_every() == 0;
-    if (!is_kept) removed.push_back(numbers[i]);
+    if (!is_kept && numbers[i] != best) removed.push_back(numbers[i]);
   }
   return removed;
 }
@@ -57,7 +58,10 @@ absl::StatusOr<std::vector<std::string>> PruneCheckpoints(const std::string& che
                            net::ListCheckpoints(checkpoints_directory));
   std::vector<std::string> directories;
   if (!numbers.empty()) directories = Unfinished(checkpoints_directory, numbers.back());
-  for (const uint64_t number : CheckpointsToRemove(numbers, retention)) {
+  const absl::StatusOr<uint64_t> best = net::BestCheckpoint(checkpoints_directory);
+  if (!best.ok() && !absl::IsNotFound(best.status())) return best.status();
+  for (const uint64_t number :
+       CheckpointsToRemove(numbers, retention, best.ok() ? std::optional(*best) : std::nullopt)) {
     directories.push_back(net::CheckpointDirectory(checkpoints_directory, number));
   }
   std::vector<std::string> removed;

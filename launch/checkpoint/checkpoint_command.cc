@@ -62,6 +62,8 @@ absl::StatusOr<RunDirectory> RunOfCommand() {
 absl::Status RunList(const CommandLine& line) {
   CARAVAN_ASSIGN_OR_RETURN(const RunDirectory run, RunOfCommand());
   CARAVAN_ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, Chosen(run, line));
+  // Most runs keep no account of it.
+  const absl::StatusOr<uint64_t> best = net::BestCheckpoint(run.CheckpointsDirectory());
   Json json = {{"checkpoints", Json::array()}};
   for (const uint64_t number : numbers) {
     const std::string directory = net::CheckpointDirectory(run.CheckpointsDirectory(), number);
@@ -73,13 +75,15 @@ absl::Status RunList(const CommandLine& line) {
                                    {"written_at", manifest.written_at()},
                                    {"epoch", manifest.queue().epoch()},
                                    {"finished", manifest.queue().finished()},
+                                   {"best", best.ok() && *best == number},
                                    {"lanes", manifest.lanes()},
                                    {"files", manifest.files_size()},
                                    {"bytes", bytes}});
     if (FLAGS_json) continue;
-    fmt::print("{}  {}  epoch {}{}  {} lanes  {}\n", directory, manifest.written_at(),
+    fmt::print("{}  {}  epoch {}{}{}  {} lanes  {}\n", directory, manifest.written_at(),
                manifest.queue().epoch(), manifest.queue().finished() ? " (the last, done)" : "",
-               manifest.lanes(), HumanBytes(static_cast<double>(bytes)));
+               best.ok() && *best == number ? "  (best)" : "", manifest.lanes(),
+               HumanBytes(static_cast<double>(bytes)));
   }
   if (FLAGS_json) fmt::print("{}\n", json.dump());
   if (!FLAGS_json && numbers.empty()) fmt::print("no complete checkpoint yet\n");

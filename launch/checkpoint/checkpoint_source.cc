@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cstdint>
+#include <filesystem>
 #include <vector>
 
 #include <fmt/format.h>
@@ -11,14 +12,6 @@
 
 namespace caravan::launch {
 namespace {
-
-absl::StatusOr<uint64_t> ParseNumber(const std::string& which) {
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(which.data(), which.data() + which.size(), number);
-  if (error == std::errc() && end == which.data() + which.size()) return number;
-  return absl::InvalidArgumentError(
-      fmt::format("--checkpoint={}: neither 'latest' nor a number", which));
-}
 
 absl::Status NoSuchCheckpoint(const std::string& checkpoints, uint64_t number) {
   CARAVAN_ASSIGN_OR_RETURN(const std::vector<uint64_t> all, net::ListCheckpoints(checkpoints));
@@ -30,20 +23,29 @@ absl::Status NoSuchCheckpoint(const std::string& checkpoints, uint64_t number) {
 
 }  // namespace
 
+absl::StatusOr<uint64_t> CheckpointNumber(const RunDirectory& directory, const std::string& which) {
+  const std::string checkpoints = directory.CheckpointsDirectory();
+  if (which == "best") return net::BestCheckpoint(checkpoints);
+  if (which == "latest") {
+    CARAVAN_ASSIGN_OR_RETURN(const std::string latest, net::LatestCheckpoint(checkpoints));
+    return std::stoull(std::filesystem::path(latest).filename().string());
+  }
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(which.data(), which.data() + which.size(), number);
+  if (error == std::errc() && end == which.data() + which.size()) return number;
+  return absl::InvalidArgumentError(
+      fmt::format("--checkpoint={}: neither 'latest' nor 'best' nor a number", which));
+}
+
 absl::StatusOr<std::unique_ptr<ps::CheckpointReader>> OpenCheckpoint(const RunDirectory& directory,
                                                                      const conf::RunSpec& run,
-                                                                     const std::string& which) {
+                                                                     uint64_t number) {
   const uint64_t seed = run.job().training().seed();
+  if (number == 0) return ps::InitialState(run.model(), seed);
   const storage::RowPart part = run.job().training().has_weight_averaging()
                                     ? storage::RowPart::kAverages
                                     : storage::RowPart::kWeights;
   const std::string checkpoints = directory.CheckpointsDirectory();
-  if (which == "latest") {
-    CARAVAN_ASSIGN_OR_RETURN(const std::string latest, net::LatestCheckpoint(checkpoints));
-    return ps::CheckpointReader::Open(latest, run.model(), seed, part);
-  }
-  CARAVAN_ASSIGN_OR_RETURN(const uint64_t number, ParseNumber(which));
-  if (number == 0) return ps::InitialState(run.model(), seed);
   const std::string checkpoint = net::CheckpointDirectory(checkpoints, number);
   if (absl::IsNotFound(net::ReadManifest(checkpoint).status())) {
     return NoSuchCheckpoint(checkpoints, number);

@@ -14,11 +14,14 @@
 
 namespace caravan::launch {
 
-// `which`: "latest", a checkpoint's number, or "0" for the initial state. NOT_FOUND says which
-// checkpoints there are; INVALID_ARGUMENT where `which` is neither.
+// `which`: "latest", "best" (net::BestCheckpoint) or a checkpoint's number, 0 being the initial
+// state. INVALID_ARGUMENT where it is none of them, NOT_FOUND where there is no such checkpoint.
+absl::StatusOr<uint64_t> CheckpointNumber(const RunDirectory& directory, const std::string& which);
+
+// NOT_FOUND says which checkpoints there are.
 absl::StatusOr<std::unique_ptr<ps::CheckpointReader>> OpenCheckpoint(const RunDirectory& directory,
                                                                      const conf::RunSpec& run,
-                                                                     const std::string& which);
+                                                                     uint64_t number);
 
 // A checkpoint as a source of parameters. Owned and called by one thread.
 class CheckpointSource final : public worker::ParameterSource {

@@ -38,7 +38,7 @@ Json RangeJson(const ps::ShardRange& range) {
 }
 
 std::string QueueText(const conf::QueueState& queue) {
-  if (queue.finished()) return fmt::format("all epochs are done, the last is {}", queue.epoch());
+  if (queue.finished()) return fmt::format("training is done, the last epoch is {}", queue.epoch());
   return fmt::format("epoch {}, {} blocks of it done", queue.epoch(), queue.done_blocks_size());
 }
 

@@ -69,8 +69,10 @@ absl::Status TrainVariant(const VariantRun& variant) {
 absl::StatusOr<EntityScores> ScoreVariant(const VariantRun& variant, const std::string& split,
                                           EntityNumbers& entities) {
   CARAVAN_ASSIGN_OR_RETURN(const conf::RunSpec spec, LoadRunSpec(variant.run));
+  const std::string which = spec.job().training().has_early_stopping() ? "best" : "latest";
+  CARAVAN_ASSIGN_OR_RETURN(const uint64_t number, CheckpointNumber(variant.run, which));
   CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<ps::CheckpointReader> reader,
-                           OpenCheckpoint(variant.run, spec, "latest"));
+                           OpenCheckpoint(variant.run, spec, number));
   CheckpointSource source(std::move(reader));
   const auto tasks = static_cast<uint32_t>(spec.schema().tasks_size());
   EntityScores scores(tasks, static_cast<uint32_t>(spec.schema().scenarios_size()));

@@ -30,14 +30,6 @@ absl::StatusOr<EmbeddingPlace> ParsePlace(const std::string& name) {
       fmt::format("--embeddings={}: neither 'beside' nor 'inline'", name));
 }
 
-// "latest" as the number it stands for now, so that manifest and weights are of one checkpoint.
-absl::StatusOr<std::string> CheckpointNumber(const RunDirectory& run, const std::string& which) {
-  if (which != "latest") return which;
-  CARAVAN_ASSIGN_OR_RETURN(const std::string latest,
-                           net::LatestCheckpoint(run.CheckpointsDirectory()));
-  return fmt::format("{}", std::stoull(std::filesystem::path(latest).filename().string()));
-}
-
 void PrintSummary(const ExportRequest& request, const ExportSummary& summary) {
   if (FLAGS_json) {
     const nlohmann::ordered_json json = {
@@ -59,12 +51,12 @@ absl::Status RunExport(const CommandLine&) {
   CARAVAN_ASSIGN_OR_RETURN(const EmbeddingPlace place, ParsePlace(FLAGS_embeddings));
   CARAVAN_ASSIGN_OR_RETURN(const RunDirectory directory, RunDirectory::At(FLAGS_run));
   CARAVAN_ASSIGN_OR_RETURN(const conf::RunSpec run, LoadRunSpec(directory));
-  CARAVAN_ASSIGN_OR_RETURN(const std::string number, CheckpointNumber(directory, FLAGS_checkpoint));
+  CARAVAN_ASSIGN_OR_RETURN(const uint64_t number, CheckpointNumber(directory, FLAGS_checkpoint));
   CARAVAN_ASSIGN_OR_RETURN(const std::unique_ptr<ps::CheckpointReader> state,
                            OpenCheckpoint(directory, run, number));
   const ExportRequest request = {.out = FLAGS_out,
                                  .version = std::string(kVersion),
-                                 .checkpoint = std::stoull(number),
+                                 .checkpoint = number,
                                  .place = place,
                                  .inline_bytes_max = uint64_t{FLAGS_inline_mebibytes} << 20};
   CARAVAN_ASSIGN_OR_RETURN(const ExportSummary summary, WriteExport(run, *state, request));
@@ -77,7 +69,7 @@ absl::Status RunExport(const CommandLine&) {
 extern constexpr Command kExportCommand = {
     .name = "export",
     .summary = "writes a checkpoint for serving: ONNX model, embedding rows, manifest",
-    .usage = "--run=DIR --out=DIR [--checkpoint=latest|N|0] [--embeddings=beside|inline]",
+    .usage = "--run=DIR --out=DIR [--checkpoint=latest|best|N] [--embeddings=beside|inline]",
     .example = "caravan export --run=runs/us_flights --out=runs/us_flights/export",
     .flags = "run out checkpoint embeddings inline_mebibytes json",
     .run = RunExport,

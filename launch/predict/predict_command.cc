@@ -124,8 +124,9 @@ absl::Status RunPredict(const CommandLine&) {
     *run.mutable_schema()->mutable_splits() = input.splits();
     *run.mutable_schema()->mutable_scenarios() = input.scenarios();
   }
+  CARAVAN_ASSIGN_OR_RETURN(const uint64_t number, CheckpointNumber(directory, FLAGS_checkpoint));
   CARAVAN_ASSIGN_OR_RETURN(std::unique_ptr<ps::CheckpointReader> reader,
-                           OpenCheckpoint(directory, run, FLAGS_checkpoint));
+                           OpenCheckpoint(directory, run, number));
   CheckpointSource source(std::move(reader));
   const auto predict = [&](const Sink& sink) {
     return worker::PredictSplit(
@@ -142,7 +143,7 @@ extern constexpr Command kPredictCommand = {
     .summary =
         "writes predictions for every sample of a split as CSV, or lists whom to choose by them",
     .usage =
-        "--run=DIR --out=FILE.csv [--split=test] [--input=DIR] [--checkpoint=latest|N]\n"
+        "--run=DIR --out=FILE.csv [--split=test] [--input=DIR] [--checkpoint=latest|best|N]\n"
         "       caravan predict --run=DIR --select=CONDITION[,...] [--scenario=ID] [--top=N] "
         "[--out=FILE.csv] ...",
     .example = "caravan predict --run=runs/us_flights --split=test --out=predictions.csv",

@@ -257,5 +257,27 @@ TEST_F(TrainProcessTest, StopsAfterTheBatchesAskedFor) {
   EXPECT_TRUE(Epochs().empty());
 }
 
+// At such a rate no score falls, but for the order in which blocks are added up.
+TEST_F(TrainProcessTest, StopsEarlyAndKeepsTheBestEpoch) {
+  ChildProcess train =
+      StartNew({"--set=training.early_stopping.patience=2", "--set=checkpoint.keep=1",
+                "--set=training.evaluate_every_epochs=1", "--set=checkpoint.every_epochs=1",
+                "--set=training.optimizer.adam.learning_rate=1e-30"});
+  EXPECT_TRUE(AwaitExit(train).ok()) << Log();
+  EXPECT_LT(Epochs().size(), 40);
+  EXPECT_THAT(Log(), HasSubstr("stopped early"));
+  const absl::StatusOr<uint64_t> best = net::BestCheckpoint(run_.CheckpointsDirectory());
+  ASSERT_TRUE(best.ok()) << best.status();
+  EXPECT_LT(*best, net::ListCheckpoints(run_.CheckpointsDirectory())->back());
+  auto evaluate = ChildProcess::Start(
+      {CARAVAN_EXECUTABLE, "evaluate", "--run=" + run_.path(), "--checkpoint=best"}, log_);
+  ASSERT_TRUE(evaluate.ok());
+  EXPECT_TRUE(AwaitExit(*evaluate).ok()) << Log();
+  EXPECT_THAT(Log(), HasSubstr(fmt::format("checkpoint {}\n", *best)));
+  ChildProcess resumed = StartTrain({"--resume"});
+  EXPECT_TRUE(AwaitExit(resumed).ok()) << Log();
+  EXPECT_THAT(Log(), HasSubstr("nothing is left to do"));
+}
+
 }  // namespace
 }  // namespace caravan::launch
