@@ -28,6 +28,7 @@ TEST(FingerprintTest, WhatMayDifferOnResumeIsLeftOut) {
   resumed.mutable_server()->set_hot_rows_mebibytes(9);
   resumed.mutable_checkpoint()->set_keep(1);
   resumed.mutable_training()->set_epochs(99);
+  resumed.mutable_training()->mutable_early_stopping()->set_patience(7);
   EXPECT_EQ(JobFingerprint(job), JobFingerprint(resumed));
 }
 

@@ -145,6 +145,19 @@ TEST_F(JobLoaderTest, ChecksModelAndCluster) {
   EXPECT_THAT(Error(kJobText, {"name=a/b"}), HasSubstr("letters, digits"));
 }
 
+TEST_F(JobLoaderTest, EarlyStoppingNeedsScoresAndCheckpoints) {
+  const std::string patience = "training.early_stopping.patience=2";
+  EXPECT_TRUE(Load(kJobText, {patience}).ok());
+  EXPECT_TRUE(
+      Load(kJobText, {patience, "training.evaluate_every_epochs=4", "checkpoint.every_epochs=2"})
+          .ok());
+  EXPECT_THAT(Error(kJobText, {"training.early_stopping.patience=0"}), HasSubstr("patience"));
+  EXPECT_THAT(Error(kJobText, {patience, "training.evaluate_every_epochs=0"}),
+              HasSubstr("training.evaluate_every_epochs is 0; at least 1"));
+  EXPECT_THAT(Error(kJobText, {patience, "checkpoint.every_epochs=2"}),
+              HasSubstr("a divisor of training.evaluate_every_epochs, 1"));
+}
+
 TEST_F(JobLoaderTest, OverridesOfALoadedJobAreAllOrNothing) {
   absl::StatusOr<Job> job = Load(kJobText);
   ASSERT_TRUE(job.ok());
