@@ -104,7 +104,9 @@ struct alignas(64) MeterMatrix {  // a cache line
 
 void GemmMeter::Run(double seconds) {
   const auto matrices = std::make_unique<std::array<MeterMatrix, 3>>();
-  auto& [a, b, c] = *matrices;
+  MeterMatrix& a = (*matrices)[0];
+  MeterMatrix& b = (*matrices)[1];
+  MeterMatrix& c = (*matrices)[2];
   std::ranges::fill(a.numbers, 0.5F);
   std::ranges::fill(b.numbers, 0.25F);
   const auto multiply = [&] {
