@@ -7,6 +7,7 @@
 #include <glog/logging.h>
 
 #include "absl/time/time.h"
+#include "base/flush_denormals.h"
 #include "base/hash.h"
 #include "base/huge_pages.h"
 #include "base/random.h"
@@ -74,6 +75,7 @@ model::Metrics ComputeStage::EmptyMetrics() const {
 }
 
 absl::Status ComputeStage::Run() {
+  const FlushDenormals flush;  // clipping and Reptile's steps walk over all gradients, too
   BoundedQueue<Fetched>& fetched = options_.queues->fetched;
   while (true) {
     std::optional<Fetched> next = fetched.Pop(absl::ZeroDuration());
