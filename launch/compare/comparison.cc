@@ -55,6 +55,10 @@ std::vector<ComparedCell> CellsOf(const Comparison& comparison, const ScoredMode
   return cells;
 }
 
+bool HaveSameSamples(const std::vector<ComparedCell>& one, const std::vector<ComparedCell>& other) {
+  return std::ranges::equal(one, other, {}, &ComparedCell::samples, &ComparedCell::samples);
+}
+
 void MarkThoseBehindYardsticks(Comparison& comparison) {
   double best = std::numeric_limits<double>::infinity();
   for (const ComparedModel& model : comparison.models) {
@@ -70,7 +74,7 @@ void MarkThoseBehindYardsticks(Comparison& comparison) {
 const ComparedModel* Comparison::BestBaseline() const {
   const ComparedModel* best = nullptr;
   for (const ComparedModel& model : models) {
-    if (!model.trained || model.name == reference) continue;
+    if (!model.trained || !model.same_samples || model.name == reference) continue;
     if (best == nullptr || model.nmae.mean < best->nmae.mean) best = &model;
   }
   return best;
@@ -79,7 +83,7 @@ const ComparedModel* Comparison::BestBaseline() const {
 double Comparison::BestNmae() const {
   double best = std::numeric_limits<double>::infinity();
   for (const ComparedModel& model : models) {
-    if (model.trained) best = std::min(best, model.nmae.mean);
+    if (model.trained && model.same_samples) best = std::min(best, model.nmae.mean);
   }
   return best;
 }
@@ -87,7 +91,7 @@ double Comparison::BestNmae() const {
 double Comparison::BestSmape() const {
   double best = std::numeric_limits<double>::infinity();
   for (const ComparedModel& model : models) {
-    if (model.trained) best = std::min(best, model.smape.mean);
+    if (model.trained && model.same_samples) best = std::min(best, model.smape.mean);
   }
   return best;
 }
@@ -112,6 +116,7 @@ Comparison Compare(const conf::Schema& schema, const std::string& job, const std
   }
   const auto reference = std::ranges::find_if(scored, &ScoredModel::trained);
   comparison.reference = reference->name;
+  const std::vector<ComparedCell> reference_cells = CellsOf(comparison, *reference);
   for (const ScoredModel& model : scored) {
     std::vector<double> nmae;
     std::vector<double> smape;
@@ -127,7 +132,9 @@ Comparison Compare(const conf::Schema& schema, const std::string& job, const std
                            .nmae = SpreadOf(nmae),
                            .smape = SpreadOf(smape),
                            .cells = CellsOf(comparison, model)};
-    if (&model != &*reference) {
+    const bool is_reference = &model == &*reference;
+    compared.same_samples = HaveSameSamples(compared.cells, reference_cells);
+    if (!is_reference && compared.same_samples) {
       compared.difference = CompareNmae(model.seeds, reference->seeds, entities, kDraws, kDrawSeed);
     }
     comparison.models.push_back(std::move(compared));

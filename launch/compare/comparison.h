@@ -36,7 +36,11 @@ struct ComparedModel {
   Spread nmae;
   Spread smape;
   std::vector<ComparedCell> cells = {};  // [tasks, scenarios]
-  // Against the reference; none for the reference itself.
+  // Scored on as many samples of each cell as the reference. A sweep of a field that decides which
+  // samples there are (data.history_days with min_active_days) has others: such figures stand
+  // alone.
+  bool same_samples = true;
+  // Against the reference; none for the reference itself, nor for one with other samples.
   std::optional<PairedDifference> difference = {};
   bool beats_yardsticks = true;  // a trained one's NMAE is below every yardstick's
 };
@@ -62,9 +66,10 @@ struct Comparison {
   std::vector<ComparedModel> models = {};  // as given
   std::vector<SearchedPoint> search = {};  // by model; empty: nothing was searched
 
-  // The trained model, other than the reference, with the lowest NMAE; null where there is none.
+  // The trained model, other than the reference, with the lowest NMAE on the same samples; null
+  // where there is none.
   const ComparedModel* BestBaseline() const;
-  // Of the models that are trained, the lowest of a figure; used to set the best in bold.
+  // Of the trained models with the reference's samples, the lowest of a figure; set in bold.
   double BestNmae() const;
   double BestSmape() const;
   // Whether any model has the figure in any cell of the task.

@@ -147,8 +147,9 @@ std::string ComparisonHtml(const Comparison& comparison, const std::string& swee
       "<p>Plain mean over tasks × scenarios, predictions not rounded; ± is the deviation over "
       "seeds. Differences: paired bootstrap over {} entities, {} draws, 95 % interval.</p>\n",
       comparison.entities, comparison.draws);
-  const std::string note = OracleNote(comparison);
-  if (!note.empty()) html += fmt::format("<p>{}</p>\n", EscapeHtml(note));
+  for (const std::string& note : {SamplesNote(comparison), OracleNote(comparison)}) {
+    if (!note.empty()) html += fmt::format("<p>{}</p>\n", EscapeHtml(note));
+  }
   if (!sweep.empty()) {
     html += "<div class=\"charts\">\n";
     html += SweepChart(comparison, sweep, "NMAE", &ComparedModel::nmae);

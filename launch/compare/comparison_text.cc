@@ -117,18 +117,31 @@ std::string SpreadText(const Spread& spread, bool with_deviation) {
 
 std::string GainText(const Comparison& comparison, const ComparedModel& model) {
   const ComparedModel* best = comparison.BestBaseline();
-  if (best == nullptr || !model.trained || &model == best || best->nmae.mean <= 0) return "";
+  if (best == nullptr || !model.trained || !model.same_samples || &model == best ||
+      best->nmae.mean <= 0) {
+    return "";
+  }
   const double gain = 100 * (1 - model.nmae.mean / best->nmae.mean);
   return fmt::format("{:.1f} % {} than {}", std::abs(gain), gain >= 0 ? "better" : "worse",
                      best->name);
 }
 
 std::string DifferenceText(const ComparedModel& model) {
+  if (!model.same_samples) return "other samples";
   if (!model.difference.has_value()) return "";
   const PairedDifference& difference = *model.difference;
   return fmt::format("{:+.4f} [{:+.4f}, {:+.4f}], {}", difference.mean, difference.low,
                      difference.high,
                      difference.chance <= kChanceMax ? "differs" : "may be chance");
+}
+
+std::string SamplesNote(const Comparison& comparison) {
+  if (std::ranges::all_of(comparison.models, &ComparedModel::same_samples)) return "";
+  return fmt::format(
+      "other samples: not scored on the test samples of {}, so that the figures do not compare. "
+      "data.history_days\ndecides which samples there are where data.min_active_days asks for "
+      "active days within the history.\n",
+      comparison.reference);
 }
 
 std::string OracleNote(const Comparison& comparison) {
@@ -146,6 +159,7 @@ std::string ComparisonText(const Comparison& comparison) {
       "deviation over seeds.\nDifferences: paired bootstrap over {} entities, {} draws, 95 % "
       "interval.\n",
       comparison.split, comparison.entities, comparison.draws);
+  text += SamplesNote(comparison);
   text += OracleNote(comparison);
   text += SearchText(comparison);
   text += CellsText(comparison, "NMAE", &ComparedCell::nmae);
@@ -167,6 +181,7 @@ std::string ComparisonJson(const Comparison& comparison) {
     Json& entry = json["models"].emplace_back();
     entry["name"] = model.name;
     entry["trained"] = model.trained;
+    entry["same_samples"] = model.same_samples;
     entry["oracle"] = model.oracle;
     entry["seeds"] = model.seeds;
     entry["overall"] = {{"nmae", model.nmae.mean}, {"smape", model.smape.mean}};

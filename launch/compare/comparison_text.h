@@ -22,10 +22,12 @@ std::string ComparisonJson(const Comparison& comparison);
 std::string ComparisonCsv(const Comparison& comparison);
 
 // "3.1 % better than cgc": the model's NMAE against that of the best trained baseline; empty for
-// that one itself and for yardsticks.
+// that one itself, for yardsticks and where the samples are others.
 std::string GainText(const Comparison& comparison, const ComparedModel& model);
-// "differs" or "may be chance", with the interval; empty for the reference.
+// "differs" or "may be chance", with the interval, or "other samples"; empty for the reference.
 std::string DifferenceText(const ComparedModel& model);
+// Which models do not compare, and why; empty where all were scored on the same samples.
+std::string SamplesNote(const Comparison& comparison);
 // What the oracles' rows are, for people; empty where there are none.
 std::string OracleNote(const Comparison& comparison);
 std::string SpreadText(const Spread& spread, bool with_deviation);

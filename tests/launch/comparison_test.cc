@@ -75,6 +75,21 @@ TEST(ComparisonTest, TellsADifferenceFromChance) {
   EXPECT_NEAR(same.mean, 0, 0.002);
 }
 
+TEST(ComparisonTest, FiguresOfOtherSamplesAreNotCompared) {
+  ScoredModel fewer{.name = "fewer"};
+  fewer.seeds.emplace_back(2, 2).Add(0, 0, 0, 2, 2);
+  const auto comparison = Compare(TwoByTwo(), "job", "test",
+                                  {Model("m2m", 1.02, {1}), fewer, Model("cgc", 1.1, {2})}, 40);
+  EXPECT_FALSE(comparison.models[1].same_samples);
+  EXPECT_FALSE(comparison.models[1].difference.has_value());
+  EXPECT_TRUE(comparison.models[2].difference.has_value());
+  EXPECT_EQ(comparison.BestBaseline()->name, "cgc");
+  EXPECT_EQ(comparison.BestNmae(), comparison.models[0].nmae.mean);
+  EXPECT_THAT(ComparisonText(comparison), HasSubstr("not scored on the test samples of m2m"));
+  EXPECT_THAT(ComparisonHtml(comparison, ""), HasSubstr("not scored on the test samples of m2m"));
+  EXPECT_FALSE(nlohmann::json::parse(ComparisonJson(comparison))["models"][1]["same_samples"]);
+}
+
 TEST(ComparisonTest, MarksWhatAYardstickBeats) {
   ScoredModel yardstick = Model("last days", 1.05, {9});
   yardstick.trained = false;
