@@ -76,10 +76,12 @@ class Checker {
 
   absl::Status CheckWindows() const {
     const Data& data = job_.data();
-    if (data.min_active_days() > data.history_days()) {
+    const bool own_window = data.active_window_days() != 0;
+    const uint32_t window = own_window ? data.active_window_days() : data.history_days();
+    if (data.min_active_days() > window) {
       return Wrong("data.min_active_days",
-                   fmt::format("is {}; at most history_days, {}, is allowed",
-                               data.min_active_days(), data.history_days()));
+                   fmt::format("is {}; at most {}, {}, is allowed", data.min_active_days(),
+                               own_window ? "active_window_days" : "history_days", window));
     }
     std::set<uint32_t> windows;
     for (int i = 0; i < data.dense_windows_size(); ++i) {

@@ -12,6 +12,8 @@ namespace caravan::data {
 SampleRule::SampleRule(const conf::Data& data, const DailyLayout& layout)
     : history_days_(static_cast<int32_t>(data.history_days())),
       horizon_days_(static_cast<int32_t>(data.horizon_days())),
+      active_window_days_(static_cast<int32_t>(
+          data.active_window_days() == 0 ? data.history_days() : data.active_window_days())),
       min_active_days_(data.min_active_days()),
       active_column_(layout.active_column),
       keep_fraction_(data.hold_out().keep_fraction()) {
@@ -47,7 +49,7 @@ bool SampleRule::IsHeldOut(const Series& series, int32_t anchor) const {
 void SampleRule::Anchors(const Series& series, const SplitRange& range,
                          std::vector<int32_t>& anchors) const {
   anchors.clear();
-  // Both ends of the history move with the anchor; `active` counts the active days between them.
+  // Both ends of the window move with the anchor; `active` counts the active days between them.
   size_t head = 0;
   size_t tail = 0;
   uint32_t active = 0;
@@ -57,7 +59,7 @@ void SampleRule::Anchors(const Series& series, const SplitRange& range,
     for (; head < series.days.size() && series.days[head] <= anchor; ++head) {
       active += is_active(head);
     }
-    for (; tail < head && series.days[tail] <= anchor - history_days_; ++tail) {
+    for (; tail < head && series.days[tail] <= anchor - active_window_days_; ++tail) {
       active -= is_active(tail);
     }
     if (active < min_active_days_) continue;

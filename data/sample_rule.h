@@ -24,8 +24,8 @@ class SampleRule {
                                          std::span<const std::string> scenarios);
 
   // The anchors of `range` on which the active column is above zero on at least min_active_days of
-  // the history's days, ascending, without those that data.hold_out takes from training. A series
-  // without a row has none, even if that minimum is 0.
+  // the last active_window_days, ascending, without those that data.hold_out takes from training. A
+  // series without a row has none, even if that minimum is 0.
   void Anchors(const Series& series, const SplitRange& range, std::vector<int32_t>& anchors) const;
 
   // labels: [tasks]. From the days after the anchor up to the horizon; a missing cell counts as 0.
@@ -44,6 +44,7 @@ class SampleRule {
 
   int32_t history_days_;
   int32_t horizon_days_;
+  int32_t active_window_days_;
   uint32_t min_active_days_;
   uint32_t active_column_;
   std::vector<LabelRule> labels_;

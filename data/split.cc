@@ -10,6 +10,18 @@
 namespace caravan::data {
 namespace {
 
+// Days up to an anchor that the daily file must have, and what needs them.
+struct Lookback {
+  int32_t days;
+  std::string_view field;
+};
+Lookback LookbackOf(const conf::Data& data) {
+  const auto history = static_cast<int32_t>(data.history_days());
+  const auto window = static_cast<int32_t>(data.active_window_days());
+  if (window > history) return {.days = window, .field = "active_window_days"};
+  return {.days = history, .field = "history_days"};
+}
+
 absl::StatusOr<int32_t> AnchorDate(const std::string& text, std::string_view split,
                                    std::string_view which) {
   const std::optional<int32_t> day = ParseDate(text);
@@ -45,10 +57,11 @@ absl::StatusOr<std::vector<SplitRange>> ExplicitSplits(const conf::Data& data, i
   for (size_t i = 0; i < ranges.size(); ++i) {
     if (ranges[i].first_anchor < first_usable || ranges[i].last_anchor > last_usable) {
       return absl::InvalidArgumentError(fmt::format(
-          "data.split.{}: anchors {} to {}; with {} days of history and a horizon of {} the daily "
-          "file allows {} to {}",
+          "data.split.{}: anchors {} to {}; with {} {} and a horizon of {} the daily file allows "
+          "{} to {}",
           ranges[i].name, FormatDate(ranges[i].first_anchor), FormatDate(ranges[i].last_anchor),
-          data.history_days(), horizon, FormatDate(first_usable), FormatDate(last_usable)));
+          LookbackOf(data).field, LookbackOf(data).days, horizon, FormatDate(first_usable),
+          FormatDate(last_usable)));
     }
     if (i > 0 && ranges[i].first_anchor < ranges[i - 1].last_anchor + horizon) {
       return absl::InvalidArgumentError(fmt::format(
@@ -94,15 +107,15 @@ absl::StatusOr<std::vector<SplitRange>> AutomaticSplits(const conf::Data& data,
 
 absl::StatusOr<std::vector<SplitRange>> ResolveSplits(const conf::Data& data, int32_t first_day,
                                                       int32_t last_day) {
-  const auto history = static_cast<int32_t>(data.history_days());
+  const Lookback lookback = LookbackOf(data);
   const auto horizon = static_cast<int32_t>(data.horizon_days());
-  const int32_t first_usable = first_day + history - 1;
+  const int32_t first_usable = first_day + lookback.days - 1;
   const int32_t last_usable = last_day - horizon;
   if (last_usable < first_usable) {
-    return absl::InvalidArgumentError(fmt::format(
-        "data.history_days {} and horizon_days {} need {} days; the daily file has {}, {} to {}",
-        history, horizon, history + horizon, last_day - first_day + 1, FormatDate(first_day),
-        FormatDate(last_day)));
+    return absl::InvalidArgumentError(
+        fmt::format("data.{} {} and horizon_days {} need {} days; the daily file has {}, {} to {}",
+                    lookback.field, lookback.days, horizon, lookback.days + horizon,
+                    last_day - first_day + 1, FormatDate(first_day), FormatDate(last_day)));
   }
   const conf::Split& split = data.split();
   if (split.has_train() || split.has_valid() || split.has_test()) {

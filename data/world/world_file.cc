@@ -23,9 +23,9 @@ constexpr int kScenariosMax = 64;
 constexpr double kShareTolerance = 1e-6;
 constexpr double kMatrixTolerance = 1e-9;
 // What of job.data does not follow from the world.
-constexpr std::string_view kFreeDataFields[] = {"history_days",  "horizon_days", "min_active_days",
-                                                "split",         "buckets",      "dense_features",
-                                                "dense_windows", "hold_out",     "batch_locality"};
+constexpr std::string_view kFreeDataFields[] = {
+    "history_days", "horizon_days",   "min_active_days", "active_window_days", "split",
+    "buckets",      "dense_features", "dense_windows",   "hold_out",           "batch_locality"};
 
 // The checks of one world; each returns the first thing that is wrong.
 class Checker {

@@ -111,6 +111,8 @@ TEST_F(JobLoaderTest, ChecksWindowsAndColumns) {
   EXPECT_THAT(Error(kJobText, {"data.dense_windows=7,41"}),
               HasSubstr("data.dense_windows[1] is 41; 1 to history_days, 40"));
   EXPECT_THAT(Error(kJobText, {"data.min_active_days=41"}), HasSubstr("at most history_days, 40"));
+  EXPECT_THAT(Error(kJobText, {"data.active_window_days=3"}),
+              HasSubstr("is 4; at most active_window_days, 3"));
   EXPECT_THAT(Error(kJobText, {"data.performance_columns+=spend"}), HasSubstr("\"spend\" twice"));
   EXPECT_THAT(Error(kJobText, {"data.profile_columns=a", "data.profile_numeric_columns=a"}),
               HasSubstr("\"a\" twice"));

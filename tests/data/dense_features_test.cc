@@ -86,6 +86,24 @@ TEST(SampleRuleTest, AnchorsAndLabelsOfASeriesWithAMissingCell) {
   EXPECT_THAT(labels, ElementsAre(0, 0, 0));
 }
 
+// The same samples whatever the history is.
+TEST(SampleRuleTest, ActiveDaysAreCountedInAWindowOfTheirOwn) {
+  conf::Data data = Data(kRule);
+  data.set_active_window_days(5);
+  const Series series = {.entity = 0,
+                         .scenario = 0,
+                         .columns = 1,
+                         .days = {10, 11, 13, 14, 20},
+                         .values = {5, 1, kMissing, 2, 7}};
+  for (const uint32_t history : {1U, 3U, 9U}) {
+    data.set_history_days(history);
+    const SampleRule rule = *SampleRule::Make(data, MakeDailyLayout(data).value(), {});
+    std::vector<int32_t> anchors;
+    rule.Anchors(series, {.name = "train", .first_anchor = 9, .last_anchor = 30}, anchors);
+    EXPECT_THAT(anchors, ElementsAre(11, 12, 13, 14, 15)) << history;
+  }
+}
+
 TEST(SampleRuleTest, WithoutAMinimumEveryDayOfASeriesIsAnAnchor) {
   conf::Data data = Data(kRule);
   data.set_min_active_days(0);

@@ -38,6 +38,12 @@ TEST(SplitTest, AutomaticSplitPartsTheAnchors) {
   EXPECT_EQ(Resolve(Data("history_days: 40 horizon_days: 7")), kFlights);
 }
 
+TEST(SplitTest, AWindowOfActiveDaysKeepsTheAnchorsOfAShorterHistory) {
+  EXPECT_EQ(Resolve(Data("history_days: 7 horizon_days: 7 active_window_days: 40")), kFlights);
+  EXPECT_THAT(Resolve(Data("history_days: 7 active_window_days: 180")),
+              HasSubstr("data.active_window_days 180 and horizon_days 7 need 187 days"));
+}
+
 TEST(SplitTest, ExplicitRangesStand) {
   EXPECT_EQ(Resolve(Data(R"(
     split { train { first_anchor: "2001-02-09" last_anchor: "2001-05-16" }
