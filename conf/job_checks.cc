@@ -154,6 +154,16 @@ class Checker {
     return absl::OkStatus();
   }
 
+  absl::Status CheckDispersion() const {
+    const Model& model = job_.model();
+    if (model.dispersion_samples() == 0 || model.task_weight() == INVERSE_DISPERSION) {
+      return absl::OkStatus();
+    }
+    return Wrong("model.dispersion_samples",
+                 fmt::format("is {}; it needs task_weight INVERSE_DISPERSION, which is {}",
+                             model.dispersion_samples(), TaskWeight_Name(model.task_weight())));
+  }
+
   absl::Status CheckCluster() const {
     const Cluster& cluster = job_.cluster();
     const uint64_t lanes = uint64_t{cluster.servers()} * cluster.lanes();
@@ -241,7 +251,7 @@ absl::Status CheckConsistency(const Job& job, const FieldLocations& locations) {
   for (const absl::Status& status :
        {checker.CheckName(), checker.CheckColumns(), checker.CheckTasks(), checker.CheckWindows(),
         checker.CheckSplit(), checker.CheckEarlyStopping(), checker.CheckHeads(),
-        checker.CheckCluster()}) {
+        checker.CheckDispersion(), checker.CheckCluster()}) {
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -2,23 +2,19 @@
 
 #include <algorithm>
 #include <barrier>
-#include <cmath>
 #include <thread>
 #include <utility>
 
 #include "base/flush_denormals.h"
 #include "fmt/format.h"
 #include "glog/logging.h"
-#include "model/metrics.h"
+#include "model/dispersions.h"
 #include "model/sample_order.h"
 
 namespace caravan::model {
 namespace {
 
 constexpr uint32_t kThreadsMax = 256;
-
-// Of a batch that is predicted all but exactly: its gradient is as small.
-constexpr double kLeastDispersion = 1e-6;
 
 // A thread's part of the batch; part 0 is the caller's and never empty. All write to the caller's
 // gradients, in turn.
@@ -38,6 +34,7 @@ class ThreadedExecutor final : public Executor {
                    const KernelSet<float>& kernels)
       : graph_(graph),
         batch_max_(batch_max),
+        dispersions_(graph.tasks(), batch_max),
         begin_(static_cast<ptrdiff_t>(threads)),
         forwarded_(static_cast<ptrdiff_t>(threads), FindFactors{*this}),
         end_(static_cast<ptrdiff_t>(threads)) {
@@ -46,10 +43,6 @@ class ThreadedExecutor final : public Executor {
       parts_.push_back(std::make_unique<Part>(graph, samples_max, purpose, kernels));
     }
     predictions_.resize(size_t{batch_max} * graph.tasks().size());
-    if (std::ranges::any_of(graph.tasks(), &GraphTask::by_dispersion)) {
-      dispersions_.resize(graph.tasks().size(), 1);
-      task_factors_.resize(graph.tasks().size(), 1);
-    }
     if (threads > 1) order_ = std::make_unique<SampleOrder>(graph);
     for (uint32_t i = 1; i < threads; ++i) {
       threads_.emplace_back([this, i] { Serve(i); });
@@ -95,6 +88,7 @@ class ThreadedExecutor final : public Executor {
     CHECK_GT(input.batch, 0U);
     CHECK_LE(input.batch, batch_max_);
     input_ = order_ == nullptr ? &input : &order_->Arrange(input);
+    labels_ = input.labels;
     const auto threads = static_cast<uint32_t>(parts_.size());
     const PartTurn* before = nullptr;
     for (uint32_t i = 0; i < threads; ++i) {
@@ -124,37 +118,35 @@ class ThreadedExecutor final : public Executor {
   void RunPart(uint32_t number) {
     const FlushDenormals flush;
     Part& part = *parts_[number];
-    if (part.range.count != 0) part.runner.Forward(*input_, part.range);
-    if (!dispersions_.empty() && !input_->labels.empty()) forwarded_.arrive_and_wait();
+    if (part.range.count != 0) {
+      part.runner.Forward(*input_, part.range);
+      PutPredictions(part);
+    }
+    const bool by_dispersion = dispersions_.needed() && !labels_.empty();
+    if (by_dispersion) forwarded_.arrive_and_wait();
     if (!backward_ || part.range.count == 0) return;
-    part.runner.Backward(dense_gradient_, row_gradients_, &part.turn, task_factors_);
+    std::span<const float> factors;
+    if (by_dispersion) {
+      const size_t tasks = graph_.tasks().size();
+      factors = dispersions_.factors().subspan(part.range.first * tasks, part.range.count * tasks);
+    }
+    part.runner.Backward(dense_gradient_, row_gradients_, &part.turn, factors);
   }
 
-  // By one thread, while the others wait: a task's loss is log(D) / 2, D the mean deviance of the
-  // whole batch, and its gradient that of the plain loss over D.
+  // By one thread, while the others wait: a group's samples may be of several parts.
   struct FindFactors {
     ThreadedExecutor& executor;
-    void operator()() const noexcept { executor.FindDispersions(); }
+    void operator()() const noexcept {
+      executor.dispersions_.Find(
+          std::span<const float>(executor.predictions_).first(executor.labels_.size()),
+          executor.labels_, executor.Order());
+    }
   };
 
-  void FindDispersions() {
-    const size_t tasks = graph_.tasks().size();
-    std::ranges::fill(dispersions_, 0.0);
-    for (const auto& part : parts_) {
-      if (part->range.count == 0) continue;
-      const std::span<const float> rates = part->runner.predictions();
-      const std::span<const float> of_part =
-          input_->labels.subspan(part->range.first * tasks, rates.size());
-      for (size_t i = 0; i < rates.size(); ++i) {
-        if (!graph_.tasks()[i % tasks].by_dispersion) continue;
-        dispersions_[i % tasks] += PoissonDeviance(rates[i], of_part[i]) / input_->batch;
-      }
-    }
-    for (size_t t = 0; t < tasks; ++t) {
-      dispersions_[t] = std::max(dispersions_[t], kLeastDispersion);
-      task_factors_[t] =
-          graph_.tasks()[t].by_dispersion ? static_cast<float>(1 / dispersions_[t]) : 1.0F;
-    }
+  // By place in the order that the parts have: the sample's place in the caller's batch; empty: the
+  // same.
+  std::span<const uint32_t> Order() const {
+    return order_ == nullptr ? std::span<const uint32_t>() : order_->samples();
   }
 
   ExecutorOutput Gather(const ExecutorInput& input) {
@@ -162,9 +154,7 @@ class ThreadedExecutor final : public Executor {
     const size_t tasks = graph_.tasks().size();
     output.task_losses.resize(tasks);
     for (const auto& part : parts_) {
-      if (part->range.count == 0) continue;
-      PutPredictions(*part);
-      if (input.labels.empty()) continue;
+      if (part->range.count == 0 || input.labels.empty()) continue;
       const std::span<const float> losses = part->runner.losses();
       for (size_t i = 0; i < losses.size(); ++i) output.task_losses[i % tasks] += losses[i];
     }
@@ -172,7 +162,7 @@ class ThreadedExecutor final : public Executor {
       const GraphTask& task = graph_.tasks()[t];
       output.task_losses[t] /= input.batch;
       const bool is_log = task.by_dispersion && !input.labels.empty();
-      output.loss += task.lambda * (is_log ? std::log(dispersions_[t]) / 2 : output.task_losses[t]);
+      output.loss += task.lambda * (is_log ? dispersions_.loss(t) : output.task_losses[t]);
     }
     output.predictions = std::span<const float>(predictions_).first(input.batch * tasks);
     return output;
@@ -184,7 +174,7 @@ class ThreadedExecutor final : public Executor {
     const size_t tasks = graph_.tasks().size();
     for (uint32_t i = 0; i < part.range.count; ++i) {
       const uint32_t place = part.range.first + i;
-      const size_t sample = order_ == nullptr ? place : order_->samples()[place];
+      const size_t sample = Order().empty() ? place : Order()[place];
       std::ranges::copy(predictions.subspan(i * tasks, tasks),
                         predictions_.begin() + static_cast<ptrdiff_t>(sample * tasks));
     }
@@ -195,11 +185,11 @@ class ThreadedExecutor final : public Executor {
   std::unique_ptr<SampleOrder> order_;  // null of one thread
   std::vector<std::unique_ptr<Part>> parts_;
   std::vector<float> predictions_;
-  std::vector<double> dispersions_;  // by task: mean deviance of the batch; empty: no task needs it
-  std::vector<float> task_factors_;  // beside them
+  Dispersions dispersions_;
 
   // Written by the caller before begin_ is passed, read by the threads until end_ is.
   const ExecutorInput* input_ = nullptr;
+  std::span<const float> labels_;  // in the caller's order
   bool backward_ = false;
   bool stop_ = false;
   std::span<float> dense_gradient_;

@@ -19,8 +19,8 @@ using ExecutorInput = GraphInput<float>;
 
 struct ExecutorOutput {
   std::span<const float> predictions;  // [B, m]: y_hat (a rate, or a probability)
-  // Σ_t λ_t mean_b, or λ_t log(mean deviance_b) / 2 of a task that is weighted by its dispersion;
-  // without L2 and the factors of scenarios.
+  // Σ_t λ_t mean_b, or Dispersions::loss in place of the mean where a task is weighted by its
+  // dispersion; without L2 and the factors of scenarios.
   double loss = 0;
   std::vector<double> task_losses;  // mean over the batch, without λ
 };

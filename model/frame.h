@@ -95,8 +95,8 @@ class Frame {
     if (turn_ != nullptr) turn_->Await(first_step_ + done, first_step_ + step);
   }
 
-  // Of Backward: what multiplies each task's lambda in this batch, [m]; empty: nothing.
-  std::span<const T> task_factors() const { return task_factors_; }
+  // Of Backward: what multiplies each task's lambda, [batch, m]; empty: nothing.
+  std::span<const T> sample_factors() const { return sample_factors_; }
 
   const KernelSet<T>& kernels() const { return *kernels_; }
   // Which of the frame's samples share what follows from the attribute fields alone.
@@ -124,7 +124,7 @@ class Frame {
   std::vector<T*> gradients_;  // by ValueId; null where there is none
   std::span<T> parameter_gradient_;
   std::vector<std::span<T>> row_gradients_;  // by table
-  std::span<const T> task_factors_;
+  std::span<const T> sample_factors_;
   const KernelSet<T>* kernels_ = nullptr;
   LanePlan* lane_plan_ = nullptr;
   PartTurn* turn_ = nullptr;  // null: there is one part

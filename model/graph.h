@@ -61,9 +61,11 @@ struct GraphTask {
   conf::Loss loss = conf::POISSON;
   conf::Link link = conf::EXP;  // of a Poisson task; cross-entropy has the logistic link
   double lambda = 1;            // weight in the loss
-  // lambda is also divided by the batch's mean deviance, of which the executor takes the logarithm
-  // for the loss. Of Poisson tasks.
+  // lambda is also divided by a dispersion, see model/dispersions.h. Of Poisson tasks.
   bool by_dispersion = false;
+  // Samples of a group that has a dispersion of its own; 0: all of the batch. Of all tasks the
+  // same.
+  uint32_t dispersion_samples = 0;
   // Factors of lambda by the sample's scenario; empty: none.
   std::vector<double> scenario_factors = {};
 };

@@ -178,11 +178,11 @@ void GraphRunner<T>::Forward(const GraphInput<T>& input, SampleRange range) {
 template <typename T>
 void GraphRunner<T>::Backward(std::span<T> parameter_gradient,
                               std::span<const std::span<T>> row_gradients, PartTurn* turn,
-                              std::span<const T> task_factors) {
+                              std::span<const T> sample_factors) {
   CHECK(purpose_ == RunnerPurpose::kTrain);
   CHECK(!frame_.input_->labels.empty());
   frame_.turn_ = turn;
-  frame_.task_factors_ = task_factors;
+  frame_.sample_factors_ = sample_factors;
   frame_.first_step_ = 0;
   frame_.parameter_gradient_ = parameter_gradient;
   std::ranges::copy(row_gradients, frame_.row_gradients_.begin());

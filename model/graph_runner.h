@@ -46,10 +46,10 @@ class GraphRunner {
   void Forward(const GraphInput<T>& input, SampleRange range);
   // Of a runner that trains, after Forward with the same, still living input: adds to
   // `parameter_gradient` (flat) and `row_gradients` (by table), or overwrites what ops say. `turn`:
-  // of this part of a batch whose parts share these; null where it is the only one. task_factors:
-  // [m] or empty, see Frame; they live until it returns.
+  // of this part of a batch whose parts share these; null where it is the only one.
+  // sample_factors: [count, m] or empty, see Frame; they live until it returns.
   void Backward(std::span<T> parameter_gradient, std::span<const std::span<T>> row_gradients,
-                PartTurn* turn = nullptr, std::span<const T> task_factors = {});
+                PartTurn* turn = nullptr, std::span<const T> sample_factors = {});
 
   // Zeroes the gradients that are not overwritten, before the first part's Backward.
   void ZeroGradients(std::span<T> parameter_gradient,

@@ -60,8 +60,11 @@ absl::StatusOr<GraphTask> TaskOf(const conf::Job& job, const conf::Schema& of_da
   if (task.loss != conf::POISSON || weight == conf::UNIT || schema.training_mean() <= 0) {
     return task;
   }
-  task.by_dispersion = weight == conf::INVERSE_DISPERSION;
-  if (task.by_dispersion) return task;
+  if (weight == conf::INVERSE_DISPERSION) {
+    task.by_dispersion = true;
+    task.dispersion_samples = job.model().dispersion_samples();
+    return task;
+  }
   task.lambda /= schema.training_mean();
   if (weight == conf::INVERSE_MEAN) return task;
   CARAVAN_ASSIGN_OR_RETURN(task.scenario_factors, ScenarioFactors(of_data, number, weight));

@@ -42,11 +42,11 @@ void Loss::Differentiate(Frame<T>& frame) const {
   const std::span<const uint32_t> scenarios =
       scenarios_ == 0 ? std::span<const uint32_t>() : frame.Scenarios();
   const size_t tasks = kinds_.size();
-  const std::span<const T> factors = frame.task_factors();
+  const std::span<const T> factors = frame.sample_factors();
   for (size_t i = 0; i < z.size(); ++i) {
     const size_t task = i % tasks;
     T weight = static_cast<T>(lambdas_[task]) * frame.sample_weight();
-    if (!factors.empty()) weight *= factors[task];
+    if (!factors.empty()) weight *= factors[i];
     if (scenarios_ != 0) weight *= static_cast<T>(factors_[scenarios[i / tasks] * tasks + task]);
     dz[i] += weight * LossOf(kinds_[task], z[i], labels[i]).slope;
   }

@@ -3,8 +3,8 @@
 //   Poisson:        l = y_hat - y log y_hat     (no log y!: it can be negative)
 //   cross-entropy:  l = softplus(z) - y z
 // z, l: [m], y the input's labels. Gradient: lambda_t / B * dl/dz, lambda_t times the factor of the
-// sample's scenario where the task has such, and times what the executor found for the batch
-// (Frame::task_factors). Not part of an export.
+// sample's scenario where the task has such, and times what the executor found for the
+// sample (Frame::sample_factors). Not part of an export.
 #ifndef CARAVAN_MODEL_OPS_LOSS_H_
 #define CARAVAN_MODEL_OPS_LOSS_H_
 

@@ -142,6 +142,10 @@ TEST_F(JobLoaderTest, ChecksTheSplit) {
 TEST_F(JobLoaderTest, ChecksModelAndCluster) {
   EXPECT_THAT(Error(kJobText, {"model.heads=5"}), HasSubstr("model.heads is 5; a divisor of"));
   EXPECT_TRUE(Load(kJobText, {"model.heads=5", "model.transformer=false"}).ok());
+  EXPECT_THAT(Error(kJobText, {"model.dispersion_samples=8"}),
+              HasSubstr("needs task_weight INVERSE_DISPERSION, which is INVERSE_MEAN"));
+  EXPECT_TRUE(
+      Load(kJobText, {"model.dispersion_samples=8", "model.task_weight=INVERSE_DISPERSION"}).ok());
   EXPECT_THAT(Error(kJobText, {"cluster.shards=7"}), HasSubstr("each of the 8 lanes"));
   EXPECT_THAT(Error(kJobText, {"cluster.dead_after_ms=1500"}), HasSubstr("two heartbeats, 2000"));
   EXPECT_THAT(Error(kJobText, {"name=a/b"}), HasSubstr("letters, digits"));

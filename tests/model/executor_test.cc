@@ -90,8 +90,10 @@ TEST(ExecutorTest, GradientsThatFadeAreZero) {
   }
 }
 
-std::unique_ptr<Graph> GraphByDispersion(const std::vector<double>& weights) {
+std::unique_ptr<Graph> GraphByDispersion(const std::vector<double>& weights,
+                                         uint32_t dispersion_samples = 0) {
   conf::Job job = SmallJob();
+  job.mutable_model()->set_dispersion_samples(dispersion_samples);
   job.mutable_model()->set_view_width(4);
   job.mutable_model()->set_task_weight(weights.empty() ? conf::INVERSE_DISPERSION : conf::UNIT);
   for (size_t t = 0; t < weights.size(); ++t) {
@@ -144,9 +146,27 @@ TEST(ExecutorTest, WeightsByDispersionAreThoseOfTheWholeBatch) {
   }
 }
 
+// Parts of a batch take its samples in an order of their own; groups are the caller's.
+TEST(ExecutorTest, GroupsOfADispersionAreTheSameForAnyThreads) {
+  const auto graph = GraphByDispersion({}, 3);
+  ASSERT_NE(graph, nullptr);
+  const RandomInput<float> input = InputOf(*graph, 17);
+  const auto one = Executor::Create(*graph, 17, 1);
+  Gradients expected(*graph, input);
+  const double loss = (*one)->ForwardBackward(input.view(), expected.dense, expected.spans).loss;
+  for (const uint32_t threads : {2U, 3U, 20U}) {
+    const auto many = Executor::Create(*graph, 17, threads);
+    Gradients found(*graph, input);
+    EXPECT_NEAR((*many)->ForwardBackward(input.view(), found.dense, found.spans).loss, loss, 1e-5);
+    ExpectNear(found.dense, expected.dense, "dense");
+  }
+}
+
 // Along the gradient the loss changes as the gradient says.
-TEST(ExecutorTest, TheGradientByDispersionIsThatOfTheLoss) {
-  const auto graph = GraphByDispersion({});
+class GradientByDispersionTest : public testing::TestWithParam<uint32_t> {};
+
+TEST_P(GradientByDispersionTest, IsThatOfTheLoss) {
+  const auto graph = GraphByDispersion({}, GetParam());
   ASSERT_NE(graph, nullptr);
   RandomInput<float> input = InputOf(*graph, 7);
   const auto executor = Executor::Create(*graph, 7, 1);
@@ -165,6 +185,9 @@ TEST(ExecutorTest, TheGradientByDispersionIsThatOfTheLoss) {
   const double slope = (loss_at(step) - loss_at(-step)) / (2 * step);
   EXPECT_NEAR(slope, square, 0.01 * square);
 }
+
+INSTANTIATE_TEST_SUITE_P(DispersionSamples, GradientByDispersionTest, testing::Values(0U, 3U),
+                         testing::PrintToStringParamName());
 
 // 100 samples of width 2 x 40 make the meta layers cut W both by samples and by rows: the same as
 // one sample at a time, where nothing is cut.
