@@ -194,6 +194,8 @@ void GraphRunner<T>::Backward(std::span<T> parameter_gradient,
       std::ranges::fill(frame_.Gradient(value), T{0});
     }
     Enter(i);
+    // Ops that take turns themselves may do so late: the part behind need not wait for that.
+    if (turn != nullptr) turn->Finish(frame_.first_step_);
     if (!op.TakesTurns()) frame_.AwaitTurn(0, kOpSteps);
     op.Backward(frame_);
     if (times_ != nullptr) times_->backward_s[i] += ThreadSeconds() - begin;

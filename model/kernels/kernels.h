@@ -41,6 +41,7 @@ struct Ahead {
   size_t rows = 0;  // 0: nothing
   size_t row_elements = 0;
   size_t row_stride = 0;
+  bool written = false;  // they are written to, not only read
 };
 
 // C(m, n) = start + sum_k A(m, k) B(k, n)

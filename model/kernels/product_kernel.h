@@ -87,11 +87,16 @@ class Fetch {
         row_lines_((ahead.row_elements + kLine - 1) / kLine),
         lines_of_row_(row_lines_),
         lines_(ahead.rows * row_lines_),
-        share_(lines_ / tiles + 1) {}
+        share_(lines_ / tiles + 1),
+        written_(ahead.written) {}
 
   [[gnu::always_inline]] void Next() {
     for (size_t left = share_ < lines_ ? share_ : lines_; left > 0; --left) {
-      __builtin_prefetch(at_, 0, 2);
+      if (written_) {
+        __builtin_prefetch(at_, 1, 2);
+      } else {
+        __builtin_prefetch(at_, 0, 2);
+      }
       at_ += kLine;
       --lines_;
       if (--lines_of_row_ > 0) continue;
@@ -110,6 +115,7 @@ class Fetch {
   size_t lines_of_row_;  // left of it
   size_t lines_;         // left in all
   size_t share_;
+  bool written_;
 };
 
 // All rows from `row` on of `columns` columns, which are N vectors, the last perhaps in part.

@@ -10,6 +10,15 @@
 #include "model/leaky_relu.h"
 
 namespace caravan::model {
+namespace {
+
+// Outputs of a step of the gradient (Frame::AwaitTurn), and steps: the part of a batch behind need
+// not wait for all of it.
+constexpr size_t kStepOutputs = 64;
+constexpr size_t kStepsMax = 4;
+
+}  // namespace
+
 Linear::Linear(std::string name, ValueId input, ValueId output, bool per_sample, LinearSizes sizes,
                std::vector<LinearWeights> groups)
     : TypedOp(std::move(name), {input}, output),
@@ -98,13 +107,19 @@ void Linear::Differentiate(Frame<T>& frame) const {
       for (size_t i = 0; i < block; ++i) to[i] += x_copy[b * block + i];
     }
   }
-  frame.AwaitTurn(0, kOpSteps);
+  const size_t steps = std::clamp<size_t>(sizes_.out / kStepOutputs, 1, kStepsMax);
   for (size_t g = 0; g < groups_.size(); ++g) {
-    const Matrix<T> weight_gradient(frame.ParameterGradient(groups_[g].weight).data(), sizes_.out,
-                                    sizes_.in);
     const Matrix<const T> out = Gathered<T>(dz.data(), batch, g, sizes_.out, z_copy);
-    frame.kernels().gemm(T{1}, out.Transposed(), Gathered(x, batch, g, sizes_.in, x_copy), T{1},
-                         weight_gradient);
+    const Matrix<const T> in = Gathered(x, batch, g, sizes_.in, x_copy);
+    T* const weight_gradient = frame.ParameterGradient(groups_[g].weight).data();
+    for (size_t step = 0; step < steps; ++step) {
+      const size_t first = sizes_.out * step / steps;
+      const size_t end = sizes_.out * (step + 1) / steps;
+      frame.AwaitTurn(g * steps + step, g * steps + step + 1);
+      const Matrix<const T> of_step(out.data + first, out.rows, end - first, out.stride);
+      frame.kernels().gemm(T{1}, of_step.Transposed(), in, T{1},
+                           Matrix<T>(weight_gradient + first * sizes_.in, end - first, sizes_.in));
+    }
     if (!groups_[g].bias) continue;
     T* bias = frame.ParameterGradient(*groups_[g].bias).data();
     for (size_t r = 0; r < out.rows; ++r) {

@@ -146,6 +146,14 @@ Ahead<T> RowsAhead(const GeneratedMap<T>& map, const T* weight_map, const Panel&
           .row_stride = row};
 }
 
+template <typename T>
+Ahead<T> WrittenAhead(const GeneratedMap<T>& map, const T* d_map, const Panel& panel, size_t first,
+                      size_t end) {
+  Ahead<T> ahead = RowsAhead(map, d_map, panel, first, end);
+  ahead.written = true;
+  return ahead;
+}
+
 // Forms W of the panel for a tile of lanes after the other and visits its patches; meanwhile
 // fetches the first `fetched_rows` rows of the next panel.
 template <typename T, typename Visit>
@@ -205,8 +213,8 @@ void PanelBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& gradi
          .inner = map.lanes,
          .start = gradient.overwrites_map ? ProductStart::kZero : ProductStart::kAdd,
          .ahead = i + 1 < panel.outputs
-                      ? RowsAhead(map, d_map, panel, i + 1, i + 2)
-                      : RowsAhead(map, d_map, next, 0, std::min<size_t>(1, next.outputs))});
+                      ? WrittenAhead(map, d_map, panel, i + 1, i + 2)
+                      : WrittenAhead(map, d_map, next, 0, std::min<size_t>(1, next.outputs))});
     map.kernels->add_row_sums(dw, map.lane_stride, panel.columns, map.lanes,
                               gradient.weight_start + first);
   }
