@@ -69,14 +69,19 @@ template <typename S, int M>
 template <typename S>
 void MultiplyLanes(const LaneProduct<typename S::Number>& product) {
   constexpr int kRows = S::kLaneRows;
-  LaneProduct<typename S::Number> p = product;
-  for (size_t lane = 0; lane < kLaneMultiple; lane += S::kLanes) {
-    size_t row = 0;
-    for (; row + kRows <= p.rows; row += kRows) LaneRowsOf<S, kRows>(p, row);
-    for (; row < p.rows; ++row) LaneRowsOf<S, 1>(p, row);
-    p.a += S::kLanes;
-    p.b += S::kLanes;
-    p.c += S::kLanes;
+  LaneProduct<typename S::Number> halves[kLaneMultiple / S::kLanes];
+  for (size_t i = 0; i < kLaneMultiple / S::kLanes; ++i) {
+    halves[i] = product;
+    halves[i].a += i * S::kLanes;
+    halves[i].b += i * S::kLanes;
+    halves[i].c += i * S::kLanes;
+  }
+  size_t row = 0;
+  for (; row + kRows <= product.rows; row += kRows) {
+    for (const auto& p : halves) LaneRowsOf<S, kRows>(p, row);
+  }
+  for (; row < product.rows; ++row) {
+    for (const auto& p : halves) LaneRowsOf<S, 1>(p, row);
   }
 }
 

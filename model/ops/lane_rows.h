@@ -46,32 +46,40 @@ struct LaneLayout {
   size_t lane_stride;
 };
 
-// Visits the slots of kLaneMultiple lanes at a time: visit(slot, first lane, rows), rows[i] the row
-// of lane first + i, null where it has none.
+// Visits the slots of lanes [lane, lane + kLaneMultiple): visit(slot, rows), rows[i] the row of
+// lane lane + i, null where it has none.
 template <typename T, typename Visit>
-void ForEachSlotOfLanes(const Lanes& lanes, const SampleRows& rows, T* value, const Visit& visit) {
+void ForEachSlot(const Lanes& lanes, size_t lane, const SampleRows& rows, T* value,
+                 const Visit& visit) {
   T* found[kLaneMultiple];
   for (size_t slot = 0; slot < lanes.depth * rows.count; ++slot) {
-    const uint32_t* samples = &lanes.samples[slot / rows.count * lanes.count];
+    const uint32_t* samples = &lanes.samples[slot / rows.count * lanes.count + lane];
     const size_t row = rows.first + slot % rows.count;
-    for (size_t lane = 0; lane < lanes.count; lane += kLaneMultiple) {
-      for (size_t i = 0; i < kLaneMultiple; ++i) {
-        const size_t sample = samples[lane + i];
-        found[i] =
-            sample == kNoSample ? nullptr : value + (sample * rows.per_sample + row) * rows.width;
-      }
-      visit(slot, lane, found);
+    for (size_t i = 0; i < kLaneMultiple; ++i) {
+      const size_t sample = samples[i];
+      found[i] =
+          sample == kNoSample ? nullptr : value + (sample * rows.per_sample + row) * rows.width;
     }
+    visit(slot, found);
   }
+}
+
+// Of kLaneMultiple lanes from `lane` on.
+template <typename T>
+void ToLanes(const KernelSet<T>& kernels, const Lanes& lanes, size_t lane, const LaneLayout& layout,
+             const SampleRows& rows, const T* value, T* out) {
+  ForEachSlot(lanes, lane, rows, value, [&](size_t slot, const T* const* found) {
+    kernels.to_lanes({.width = rows.width, .step = layout.step()}, found,
+                     out + layout.Offset(slot, lane));
+  });
 }
 
 template <typename T>
 void ToLanes(const KernelSet<T>& kernels, const Lanes& lanes, const LaneLayout& layout,
              const SampleRows& rows, const T* value, T* out) {
-  ForEachSlotOfLanes(lanes, rows, value, [&](size_t slot, size_t lane, const T* const* found) {
-    kernels.to_lanes({.width = rows.width, .step = layout.step()}, found,
-                     out + layout.Offset(slot, lane));
-  });
+  for (size_t lane = 0; lane < lanes.count; lane += kLaneMultiple) {
+    ToLanes(kernels, lanes, lane, layout, rows, value, out);
+  }
 }
 
 // `shape`: what LaneRows says of bias, slope and adds; the bias is that of lane 0.
@@ -81,10 +89,12 @@ void FromLanes(const KernelSet<T>& kernels, const Lanes& lanes, const LaneLayout
   const T* const bias = shape.bias;
   shape.width = rows.width;
   shape.step = layout.step();
-  ForEachSlotOfLanes(lanes, rows, value, [&](size_t slot, size_t lane, T* const* found) {
+  for (size_t lane = 0; lane < lanes.count; lane += kLaneMultiple) {
     if (bias != nullptr) shape.bias = bias + lane;
-    kernels.from_lanes(shape, in + layout.Offset(slot, lane), found);
-  });
+    ForEachSlot(lanes, lane, rows, value, [&](size_t slot, T* const* found) {
+      kernels.from_lanes(shape, in + layout.Offset(slot, lane), found);
+    });
+  }
 }
 
 }  // namespace caravan::model

@@ -8,6 +8,7 @@ namespace {
 
 // Lanes for which W is formed at a time: four vectors of the widest kind.
 constexpr size_t kTileLanes = 64;
+constexpr size_t kTileStride = LaneStride(kTileLanes);
 // Outputs and columns of a panel.
 constexpr size_t kPanelOutputs = 16;
 constexpr size_t kPanelColumns = 16;
@@ -118,7 +119,7 @@ struct Buffers {
       : weights(scratch),
         start(weights + kPanelElements * PaddedLanes(scenario)),
         tile(start + kPanelElements),
-        weight_gradient(tile + kPanelElements * kTileLanes) {}
+        weight_gradient(tile + kPanelElements * kTileStride) {}
   T* weights;
   T* start;
   T* tile;             // W of the panel for the lanes of a tile: [kPanelElements, lanes]
@@ -172,7 +173,7 @@ void ForEachPatch(const GeneratedMap<T>& map, const Panel& panel, const Panel& n
                            .b = map.scenario_lanes + tile,
                            .b_step = map.lane_stride,
                            .c = buffers.tile,
-                           .c_row = tile_lanes,
+                           .c_row = kTileStride,
                            .rows = panel.elements(),
                            .columns = tile_lanes,
                            .inner = map.scenario,
@@ -181,7 +182,7 @@ void ForEachPatch(const GeneratedMap<T>& map, const Panel& panel, const Panel& n
                            .ahead = RowsAhead(map, map.weight_map, next, fetched, fetch_end)});
     for (size_t lane = tile; lane < tile_end; lane += kLaneMultiple) {
       for (size_t slot = 0; slot < map.slots; slot += kSlotsAtATime) {
-        visit(Patch<T>{buffers.tile + (lane - tile), tile_lanes, lane, slot,
+        visit(Patch<T>{buffers.tile + (lane - tile), kTileStride, lane, slot,
                        std::min(kSlotsAtATime, map.slots - slot)});
       }
     }
@@ -275,7 +276,7 @@ void ApplyPatchBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& 
                                .rows = panel.columns,
                                .columns = patch.slots,
                                .inner = panel.outputs,
-                               .adds = true});
+                               .adds = panel.output > 0 || !gradient.overwrites_dh});
   map.kernels->multiply_lanes({.a = dz,
                                .a_row = output.step(),
                                .a_step = kLaneMultiple,
@@ -294,7 +295,7 @@ void ApplyPatchBackward(const GeneratedMap<T>& map, const GeneratedGradient<T>& 
 }  // namespace
 
 size_t GenerateScratch(size_t scenario, size_t lane_stride) {
-  return kPanelElements * (PaddedLanes(scenario) + 1 + kTileLanes + lane_stride);
+  return kPanelElements * (PaddedLanes(scenario) + 1 + kTileStride + lane_stride);
 }
 
 template <typename T>

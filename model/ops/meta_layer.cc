@@ -244,9 +244,10 @@ void MetaLayer::GatherView(Frame<T>& frame, const Pass<T>& pass, size_t group, s
   T* const dz = sizes_.views > 1 ? pass.view : pass.z;
   const size_t lane_count = pass.lanes.count;
   const size_t slots = pass.lanes.depth * sizes_.rows;
-  ToLanes<T>(frame.kernels(), pass.lanes, pass.output, OutputRows(group, view),
-             frame.Gradient(output()).data(), dz);
+  const SampleRows rows = OutputRows(group, view);
+  const T* const gradient = frame.Gradient(output()).data();
   for (size_t lane = 0; lane < lane_count; lane += kLaneMultiple) {
+    ToLanes(frame.kernels(), pass.lanes, lane, pass.output, rows, gradient, dz);
     for (size_t i = 0; i < sizes_.width; ++i) {
       T sums[kLaneMultiple] = {};
       const T* from = dz + pass.output.Offset(0, lane) + i * pass.output.step();
@@ -327,6 +328,7 @@ void MetaLayer::BackwardGroup(Frame<T>& frame, const Pass<T>& pass, size_t group
       .scenario_lanes = pass.d_scenario_lanes,
       .scenario_rows = pass.d_scenario_rows,
       .overwrites_map = frame.first_part(),
+      .overwrites_dh = pass.method == MetaMethod::kGenerate && (group == 0 || !sizes_.shares_input),
       .await_columns = [&frame, first_step](size_t first, size_t end) {
         frame.AwaitTurn(first_step + 1 + first, first_step + 1 + end);
       }};
@@ -350,8 +352,10 @@ void MetaLayer::Differentiate(Frame<T>& frame) const {
     const SampleRows rows = InputRows(g);
     if (g == 0 || !sizes_.shares_input) {
       ToLanes(frame.kernels(), pass.lanes, pass.input, rows, h, pass.h);
-      std::fill_n(pass.dh, h_elements, T{0});
-      if (pass.method == MetaMethod::kFactor) CopyInputRows(pass, rows, h);
+      if (pass.method == MetaMethod::kFactor) {
+        std::fill_n(pass.dh, h_elements, T{0});
+        CopyInputRows(pass, rows, h);
+      }
     }
     BackwardGroup(frame, pass, g);
     if (g + 1 == groups_.size() || !sizes_.shares_input) {

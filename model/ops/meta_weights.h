@@ -82,6 +82,7 @@ struct GeneratedGradient {
   T* scenario_rows = nullptr;   // where generated: [lanes, PaddedLanes(s)]
   // Whether weight_map's columns are overwritten.
   bool overwrites_map = false;
+  bool overwrites_dh = false;  // the same of dh, where generated
   // Called, in ascending order, before columns [first, end) of weight_map and weight_start are
   // written.
   std::function<void(size_t first, size_t end)> await_columns;
