@@ -2,11 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
+#include <functional>
 #include <numeric>
 #include <set>
+#include <thread>
+#include <utility>
 
+#include "model/initializers.h"
 #include "model/net.h"
+#include "model/ops/parameter_value.h"
 #include "model/random_input.h"
 #include "model/sample_order.h"
 #include "tests/model/small_world.h"
@@ -14,37 +21,12 @@
 namespace caravan::model {
 namespace {
 
-struct Gradients {
-  explicit Gradients(const Graph& graph, const RandomInput<float>& input)
-      : dense(graph.parameter_elements(), 99.0F) {
-    for (const auto& values : input.rows) rows.emplace_back(values.size(), 99.0F);
-    spans.assign(rows.begin(), rows.end());
-  }
-  std::vector<float> dense;
-  std::vector<std::vector<float>> rows;
-  std::vector<std::span<float>> spans;
-};
-
-void ExpectNear(std::span<const float> a, std::span<const float> b, const char* what) {
-  ASSERT_EQ(a.size(), b.size());
-  double scale = 1e-3;
-  for (const float value : b) scale = std::max<double>(scale, std::abs(value));
-  for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], b[i], 2e-5 * scale) << what << " " << i;
-}
-
 std::unique_ptr<Graph> GraphOfWidth(uint32_t view_width) {
   conf::Job job = SmallJob();
   job.mutable_model()->set_view_width(view_width);
   job.mutable_model()->mutable_meta()->set_scope(conf::SHARED);
   auto graph = BuildNet(job, SmallSchema());
   return graph.ok() ? *std::move(graph) : nullptr;
-}
-
-RandomInput<float> InputOf(const Graph& graph, uint32_t batch) {
-  RandomInputOptions options;
-  options.batch = batch;
-  options.rows_per_table = 4;
-  return RandomInput<float>(graph, options);
 }
 
 TEST(ExecutorTest, ThreadsGiveWhatOneGives) {
@@ -90,104 +72,62 @@ TEST(ExecutorTest, GradientsThatFadeAreZero) {
   }
 }
 
-std::unique_ptr<Graph> GraphByDispersion(const std::vector<double>& weights,
-                                         uint32_t dispersion_samples = 0) {
-  conf::Job job = SmallJob();
-  job.mutable_model()->set_dispersion_samples(dispersion_samples);
-  job.mutable_model()->set_view_width(4);
-  job.mutable_model()->set_task_weight(weights.empty() ? conf::INVERSE_DISPERSION : conf::UNIT);
-  for (size_t t = 0; t < weights.size(); ++t) {
-    job.mutable_data()->mutable_tasks(static_cast<int>(t))->set_weight(weights[t]);
+// An op of one element a sample that does nothing but what the test wants of its backward pass; one
+// that does not take turns itself is a loss.
+class Watched final : public Op {
+ public:
+  Watched(ValueId input, ValueId output, bool takes_turns,
+          std::function<void(Frame<float>&)> backward)
+      : Op("watched", {input}, output), takes_turns_(takes_turns), backward_(std::move(backward)) {}
+  FlopCount CountFlops(uint32_t /*batch*/) const override { return {}; }
+  void Forward(Frame<float>& frame) const override {
+    std::ranges::fill(frame.MutableValue(output()), 1.0F);
   }
-  auto graph = BuildNet(job, SmallSchema());
-  return graph.ok() ? *std::move(graph) : nullptr;
-}
+  void Forward(Frame<double>& /*frame*/) const override {}
+  void Backward(Frame<float>& frame) const override { backward_(frame); }
+  void Backward(Frame<double>& /*frame*/) const override {}
+  bool TakesTurns() const override { return takes_turns_; }
+  bool needs_labels() const override { return !takes_turns_; }
 
-TEST(ExecutorTest, WeightsByDispersionAreThoseOfTheWholeBatch) {
-  const auto graph = GraphByDispersion({});
-  ASSERT_NE(graph, nullptr);
-  const RandomInput<float> input = InputOf(*graph, 7);
-  const size_t tasks = graph->tasks().size();
-  const auto one = Executor::Create(*graph, 7, 1);
-  Gradients expected(*graph, input);
-  const ExecutorOutput output =
-      (*one)->ForwardBackward(input.view(), expected.dense, expected.spans);
+ private:
+  bool takes_turns_;
+  std::function<void(Frame<float>&)> backward_;
+};
 
-  // Of constant weights of the same size.
-  std::vector<double> weights(tasks, 1);
-  double loss = 0;
-  for (size_t t = 0; t < tasks; ++t) {
-    if (graph->tasks()[t].loss != conf::POISSON) {
-      loss += output.task_losses[t];
-      continue;
+// The first part has passed an op when it begins the next, though that one adds to what parts share
+// at its end only.
+TEST(ExecutorTest, APartBehindNeedNotWaitForTheNextOp) {
+  std::atomic<bool> passed = false;
+  bool in_time = false;
+  Graph graph("watched", 1, 0);
+  graph.AddTask({.name = "clicks"});
+  const ValueId start = AddParameterValue(
+      graph, "start", graph.AddParameter("start", {1}, ConstantInitializer(0), false));
+  const ValueId late = graph.AddValue("late", {1}, true);
+  graph.AddOp(std::make_unique<Watched>(start, late, true, [&](Frame<float>& frame) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (frame.first_part() && !passed && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::yield();
     }
-    double deviance = 0;
-    for (size_t i = t; i < output.predictions.size(); i += tasks) {
-      const double y = input.labels[i];
-      const double rate = output.predictions[i];
-      deviance += 2 * ((y > 0 ? y * std::log(y / rate) : 0) - y + rate) / 7;
-    }
-    weights[t] = 1 / deviance;
-    loss += std::log(deviance) / 2;
-  }
-  EXPECT_NEAR(output.loss, loss, 1e-5);
-  const auto constant = GraphByDispersion(weights);
-  Gradients of_constant(*constant, input);
-  const auto plain = Executor::Create(*constant, 7, 1);
-  (*plain)->ForwardBackward(input.view(), of_constant.dense, of_constant.spans);
-  ExpectNear(expected.dense, of_constant.dense, "dense");
-
-  for (const uint32_t threads : {2U, 3U, 9U}) {
-    const auto many = Executor::Create(*graph, 7, threads);
-    Gradients found(*graph, input);
-    EXPECT_NEAR((*many)->ForwardBackward(input.view(), found.dense, found.spans).loss, loss, 1e-5);
-    ExpectNear(found.dense, expected.dense, "dense");
-    EXPECT_NEAR((*many)->Forward(input.view()).loss, loss, 1e-5);
-  }
+    if (frame.first_part()) in_time = passed;
+    frame.AwaitTurn(0, kOpSteps);
+  }));
+  const ValueId output = graph.AddValue("output", {1}, true, false);
+  graph.AddOp(std::make_unique<Watched>(late, output, false, [&](Frame<float>& frame) {
+    if (!frame.first_part()) passed = true;
+  }));
+  graph.SetOutputs(output, output);
+  const auto executor = Executor::Create(graph, 2, 2);
+  const std::vector<float> parameters = {0};
+  const std::vector<float> labels = {1, 1};
+  std::vector<float> gradient(1);
+  ExecutorInput input;
+  input.batch = 2;
+  input.dense_parameters = parameters;
+  input.labels = labels;
+  (*executor)->ForwardBackward(input, gradient, {});
+  EXPECT_TRUE(in_time);
 }
-
-// Parts of a batch take its samples in an order of their own; groups are the caller's.
-TEST(ExecutorTest, GroupsOfADispersionAreTheSameForAnyThreads) {
-  const auto graph = GraphByDispersion({}, 3);
-  ASSERT_NE(graph, nullptr);
-  const RandomInput<float> input = InputOf(*graph, 17);
-  const auto one = Executor::Create(*graph, 17, 1);
-  Gradients expected(*graph, input);
-  const double loss = (*one)->ForwardBackward(input.view(), expected.dense, expected.spans).loss;
-  for (const uint32_t threads : {2U, 3U, 20U}) {
-    const auto many = Executor::Create(*graph, 17, threads);
-    Gradients found(*graph, input);
-    EXPECT_NEAR((*many)->ForwardBackward(input.view(), found.dense, found.spans).loss, loss, 1e-5);
-    ExpectNear(found.dense, expected.dense, "dense");
-  }
-}
-
-// Along the gradient the loss changes as the gradient says.
-class GradientByDispersionTest : public testing::TestWithParam<uint32_t> {};
-
-TEST_P(GradientByDispersionTest, IsThatOfTheLoss) {
-  const auto graph = GraphByDispersion({}, GetParam());
-  ASSERT_NE(graph, nullptr);
-  RandomInput<float> input = InputOf(*graph, 7);
-  const auto executor = Executor::Create(*graph, 7, 1);
-  Gradients gradients(*graph, input);
-  (*executor)->ForwardBackward(input.view(), gradients.dense, gradients.spans);
-  const double square = std::inner_product(gradients.dense.begin(), gradients.dense.end(),
-                                           gradients.dense.begin(), 0.0);
-  const std::vector<float> start = input.dense_parameters;
-  const double step = 2e-3 / std::sqrt(square);
-  const auto loss_at = [&](double along) {
-    for (size_t i = 0; i < start.size(); ++i) {
-      input.dense_parameters[i] = static_cast<float>(start[i] + along * gradients.dense[i]);
-    }
-    return (*executor)->Forward(input.view()).loss;
-  };
-  const double slope = (loss_at(step) - loss_at(-step)) / (2 * step);
-  EXPECT_NEAR(slope, square, 0.01 * square);
-}
-
-INSTANTIATE_TEST_SUITE_P(DispersionSamples, GradientByDispersionTest, testing::Values(0U, 3U),
-                         testing::PrintToStringParamName());
 
 // 100 samples of width 2 x 40 make the meta layers cut W both by samples and by rows: the same as
 // one sample at a time, where nothing is cut.

@@ -254,4 +254,26 @@ double ScenarioTask::Train(int steps) {
   }
 }
 
+RandomInput<float> InputOf(const Graph& graph, uint32_t batch) {
+  RandomInputOptions options;
+  options.batch = batch;
+  options.rows_per_table = 4;
+  return RandomInput<float>(graph, options);
+}
+
+Gradients::Gradients(const Graph& graph, const RandomInput<float>& input)
+    : dense(graph.parameter_elements(), 99.0F) {
+  for (const auto& values : input.rows) rows.emplace_back(values.size(), 99.0F);
+  spans.assign(rows.begin(), rows.end());
+}
+
+void ExpectNear(std::span<const float> found, std::span<const float> expected, const char* what) {
+  ASSERT_EQ(found.size(), expected.size());
+  double scale = 1e-3;
+  for (const float value : expected) scale = std::max<double>(scale, std::abs(value));
+  for (size_t i = 0; i < found.size(); ++i) {
+    ASSERT_NEAR(found[i], expected[i], 2e-5 * scale) << what << " " << i;
+  }
+}
+
 }  // namespace caravan::model

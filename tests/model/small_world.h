@@ -2,11 +2,15 @@
 #ifndef CARAVAN_TESTS_MODEL_SMALL_WORLD_H_
 #define CARAVAN_TESTS_MODEL_SMALL_WORLD_H_
 
+#include <cstdint>
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "conf/job.pb.h"
 #include "conf/schema.pb.h"
 #include "model/graph.h"
+#include "model/random_input.h"
 
 namespace caravan::model {
 
@@ -26,6 +30,20 @@ void CloseGraph(Graph& graph, ValueId value);
 // double; fails the test at the first few that differ. Parameters and rows start at random, biases
 // too.
 void ExpectGradientsMatch(const Graph& graph, uint32_t batch, uint32_t distinct = 0);
+
+// Four rows a table.
+RandomInput<float> InputOf(const Graph& graph, uint32_t batch);
+
+// Where an executor puts gradients; not zero before.
+struct Gradients {
+  Gradients(const Graph& graph, const RandomInput<float>& input);
+  std::vector<float> dense;
+  std::vector<std::vector<float>> rows;
+  std::vector<std::span<float>> spans;
+};
+
+// Within 2e-5 of the largest of `expected`.
+void ExpectNear(std::span<const float> found, std::span<const float> expected, const char* what);
 
 // A task that a net can learn: labels follow from the scenario and, in one scenario only, from a
 // profile value. Trained by Adam on one batch; rows and parameters start at random.
