@@ -140,7 +140,8 @@ std::string SamplesNote(const Comparison& comparison) {
   return fmt::format(
       "other samples: not scored on the test samples of {}, so that the figures do not compare. "
       "data.history_days\ndecides which samples there are where data.min_active_days asks for "
-      "active days within the history.\n",
+      "active days within the history:\ndata.active_window_days, set to the longest of them, gives "
+      "all the same.\n",
       comparison.reference);
 }
 
