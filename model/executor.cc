@@ -130,7 +130,8 @@ class ThreadedExecutor final : public Executor {
       const size_t tasks = graph_.tasks().size();
       factors = dispersions_.factors().subspan(part.range.first * tasks, part.range.count * tasks);
     }
-    part.runner.Backward(dense_gradient_, row_gradients_, &part.turn, factors);
+    PartTurn* const turn = parts_.size() > 1 ? &part.turn : nullptr;
+    part.runner.Backward(dense_gradient_, row_gradients_, turn, factors);
   }
 
   // By one thread, while the others wait: a group's samples may be of several parts.

@@ -88,6 +88,8 @@ class Frame {
   // Of Backward: whether this is the part of the batch that overwrites what an op's
   // OverwrittenGradients names.
   bool first_part() const { return turn_ == nullptr || turn_->first(); }
+  // Of Backward: whether no other part adds to the same gradients.
+  bool is_whole_batch() const { return turn_ == nullptr; }
   // Of Backward, in an op that has its work in steps (ascending, at most kOpSteps): returns when
   // the part before has done the running op's steps below `step` and its gradients may be added to.
   // Steps below `done` of this part are finished. Without it an op is one step.

@@ -13,9 +13,10 @@ namespace caravan::model {
 namespace {
 
 // Outputs of a step of the gradient (Frame::AwaitTurn), and steps: the part of a batch behind need
-// not wait for all of it.
+// not wait for all of it. Each step packs all inputs anew, so that more steps lose more than they
+// gain.
 constexpr size_t kStepOutputs = 64;
-constexpr size_t kStepsMax = 4;
+constexpr size_t kStepsMax = 2;
 
 }  // namespace
 
@@ -107,7 +108,8 @@ void Linear::Differentiate(Frame<T>& frame) const {
       for (size_t i = 0; i < block; ++i) to[i] += x_copy[b * block + i];
     }
   }
-  const size_t steps = std::clamp<size_t>(sizes_.out / kStepOutputs, 1, kStepsMax);
+  const size_t steps_max = frame.is_whole_batch() ? 1 : kStepsMax;
+  const size_t steps = std::clamp<size_t>(sizes_.out / kStepOutputs, 1, steps_max);
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Matrix<const T> out = Gathered<T>(dz.data(), batch, g, sizes_.out, z_copy);
     const Matrix<const T> in = Gathered(x, batch, g, sizes_.in, x_copy);
