@@ -9,6 +9,7 @@
 #include "model/initializers.h"
 #include "model/nets/features.h"
 #include "model/nets/outputs.h"
+#include "model/ops/dropout.h"
 #include "model/ops/expert_mixture.h"
 #include "model/ops/linear.h"
 #include "model/ops/low_rank_layer.h"
@@ -104,8 +105,10 @@ struct M2m {
 
 // S~ = LeakyReLU(W [embeddings of S and A] + b) (eq. 8): [s].
 ValueId ScenarioKnowledge(Graph& graph, const conf::Model& model) {
-  return AddLayer(graph, "scenario_knowledge", AddAttributes(graph), model,
-                  {model.meta().scenario_width()});
+  const std::string name = "scenario_knowledge";
+  const ValueId knowledge =
+      AddLayer(graph, name, AddAttributes(graph), model, {model.meta().scenario_width()});
+  return AddDropout(graph, name + ".dropout", knowledge, model.meta().dropout());
 }
 
 }  // namespace

@@ -186,6 +186,7 @@ TEST(ExecutorTest, ThreadsOrderSamplesByTheirAttributes) {
   conf::Job job = SmallJob();
   job.mutable_model()->set_view_width(8);
   job.mutable_model()->set_dropout(0.3);
+  job.mutable_model()->mutable_meta()->set_dropout(0.3);
   const auto graph = BuildNet(job, SmallSchema());
   ASSERT_TRUE(graph.ok()) << graph.status();
   RandomInputOptions options;

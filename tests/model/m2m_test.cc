@@ -49,6 +49,11 @@ INSTANTIATE_TEST_SUITE_P(
                job.mutable_model()->mutable_meta()->set_scope(conf::SHARED);
                job.mutable_model()->mutable_meta()->set_rank(3);
              }},
+        Form{"MetaDropout",
+             [](conf::Job& job) {
+               job.mutable_model()->mutable_meta()->set_scenario_width(6);
+               job.mutable_model()->mutable_meta()->set_dropout(0.5);
+             }},
         Form{"Softplus", [](conf::Job& job) { job.mutable_model()->set_link(conf::SOFTPLUS); }},
         Form{"Mean", [](conf::Job& job) { job.mutable_model()->set_sequence_pool(conf::MEAN); }},
         Form{"NoTransformer", [](conf::Job& job) { job.mutable_model()->set_transformer(false); }},
