@@ -7,6 +7,8 @@
 #include <optional>
 #include <set>
 
+#include "conf/job_defaults.h"
+
 namespace caravan::conf {
 namespace {
 
@@ -76,12 +78,11 @@ class Checker {
 
   absl::Status CheckWindows() const {
     const Data& data = job_.data();
-    const bool own_window = data.active_window_days() != 0;
-    const uint32_t window = own_window ? data.active_window_days() : data.history_days();
-    if (data.min_active_days() > window) {
+    if (data.min_active_days() > ActiveWindowDays(data)) {
+      const char* field = data.active_window_days() == 0 ? "history_days" : "active_window_days";
       return Wrong("data.min_active_days",
-                   fmt::format("is {}; at most {}, {}, is allowed", data.min_active_days(),
-                               own_window ? "active_window_days" : "history_days", window));
+                   fmt::format("is {}; at most {}, {}, is allowed", data.min_active_days(), field,
+                               ActiveWindowDays(data)));
     }
     std::set<uint32_t> windows;
     for (int i = 0; i < data.dense_windows_size(); ++i) {

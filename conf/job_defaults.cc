@@ -79,4 +79,8 @@ void FillDefaults(Job& job) {
   FillFields(job);
 }
 
+uint32_t ActiveWindowDays(const Data& data) {
+  return data.active_window_days() == 0 ? data.history_days() : data.active_window_days();
+}
+
 }  // namespace caravan::conf

@@ -6,14 +6,14 @@
 #include <cmath>
 
 #include "base/hash.h"
+#include "conf/job_defaults.h"
 
 namespace caravan::data {
 
 SampleRule::SampleRule(const conf::Data& data, const DailyLayout& layout)
     : history_days_(static_cast<int32_t>(data.history_days())),
       horizon_days_(static_cast<int32_t>(data.horizon_days())),
-      active_window_days_(static_cast<int32_t>(
-          data.active_window_days() == 0 ? data.history_days() : data.active_window_days())),
+      active_window_days_(static_cast<int32_t>(conf::ActiveWindowDays(data))),
       min_active_days_(data.min_active_days()),
       active_column_(layout.active_column),
       keep_fraction_(data.hold_out().keep_fraction()) {

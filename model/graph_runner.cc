@@ -194,9 +194,12 @@ void GraphRunner<T>::Backward(std::span<T> parameter_gradient,
       std::ranges::fill(frame_.Gradient(value), T{0});
     }
     Enter(i);
-    // Ops that take turns themselves may do so late: the part behind need not wait for that.
-    if (turn != nullptr) turn->Finish(frame_.first_step_);
-    if (!op.TakesTurns()) frame_.AwaitTurn(0, kOpSteps);
+    if (!op.TakesTurns()) {
+      frame_.AwaitTurn(0, kOpSteps);
+    } else if (turn != nullptr) {
+      // The op may take its turn late: the part behind need not wait for that.
+      turn->Finish(frame_.first_step_);
+    }
     op.Backward(frame_);
     if (times_ != nullptr) times_->backward_s[i] += ThreadSeconds() - begin;
     frame_.first_step_ += kOpSteps;

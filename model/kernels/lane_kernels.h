@@ -69,19 +69,22 @@ template <typename S, int M>
 template <typename S>
 void MultiplyLanes(const LaneProduct<typename S::Number>& product) {
   constexpr int kRows = S::kLaneRows;
-  LaneProduct<typename S::Number> halves[kLaneMultiple / S::kLanes];
-  for (size_t i = 0; i < kLaneMultiple / S::kLanes; ++i) {
-    halves[i] = product;
-    halves[i].a += i * S::kLanes;
-    halves[i].b += i * S::kLanes;
-    halves[i].c += i * S::kLanes;
+  // Where a vector is a part of the lanes, all parts go through a row before the next row: they
+  // share its cache lines.
+  constexpr size_t kParts = kLaneMultiple / S::kLanes;
+  LaneProduct<typename S::Number> parts[kParts];
+  for (size_t i = 0; i < kParts; ++i) {
+    parts[i] = product;
+    parts[i].a += i * S::kLanes;
+    parts[i].b += i * S::kLanes;
+    parts[i].c += i * S::kLanes;
   }
   size_t row = 0;
   for (; row + kRows <= product.rows; row += kRows) {
-    for (const auto& p : halves) LaneRowsOf<S, kRows>(p, row);
+    for (const auto& p : parts) LaneRowsOf<S, kRows>(p, row);
   }
   for (; row < product.rows; ++row) {
-    for (const auto& p : halves) LaneRowsOf<S, 1>(p, row);
+    for (const auto& p : parts) LaneRowsOf<S, 1>(p, row);
   }
 }
 
