@@ -29,7 +29,10 @@ template <typename S, int M, int N>
   for (size_t k = p.inner; k > 0; --k, a += p.a_step, b += p.b_step) {
     Vector factors[N];
 #pragma GCC unroll 8
-    for (int n = 0; n < N; ++n) factors[n] = Load<S>(b + n * b_column);
+    for (int n = 0; n < N; ++n) {
+      factors[n] = Load<S>(b + n * b_column);
+      Keep<S>(factors[n]);
+    }
 #pragma GCC unroll 8
     for (int m = 0; m < M; ++m) {
       const Vector factor = Load<S>(a + m * a_row);

@@ -41,7 +41,10 @@ template <typename S, int M, int N>
   for (size_t k = p.inner; k > 0; --k, a += p.a_step, b += p.b_step) {
     Vector vectors[N];
 #pragma GCC unroll 8
-    for (int v = 0; v < N; ++v) vectors[v] = Load<S>(b + at(v));
+    for (int v = 0; v < N; ++v) {
+      vectors[v] = Load<S>(b + at(v));
+      Keep<S>(vectors[v]);
+    }
 #pragma GCC unroll 32
     for (int m = 0; m < M; ++m) {
       const T number = a[m * a_row];

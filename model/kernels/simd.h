@@ -33,6 +33,13 @@ template <typename S>
   *reinterpret_cast<typename S::Vector*>(to) = vector;
 }
 
+// Keeps what was loaded in its register. A compiler else loads a factor anew for each product that
+// it is in: 12 loads for 10 multiply-adds of a tile in lanes instead of 7, at two of each a cycle.
+template <typename S>
+[[gnu::always_inline]] inline void Keep(typename S::Vector& vector) {
+  asm("" : "+v"(vector));
+}
+
 template <typename S>
 [[gnu::always_inline]] inline typename S::Number Total(typename S::Vector vector) {
   typename S::Number numbers[S::kLanes];

@@ -29,6 +29,23 @@ constexpr Shape kShapes[] = {
     {"EncoderMapGradient", 336, 112, 120, 1, 336, 112, 112, ProductStart::kAdd},
 };
 
+// A panel of W applied to the rows of 16 lanes, as model/ops/meta_generated.cc does it: 20 rows of
+// meta attention, 5 of a tower.
+struct LaneShape {
+  const char* name;
+  size_t rows, columns, inner;
+  size_t a_row, a_step, b_step, b_column, c_row, c_column;
+  bool adds;
+};
+constexpr LaneShape kLaneShapes[] = {
+    {"ApplyTo20", 16, 20, 16, 16 * 80, 80, 320, 16, 320, 16, true},
+    {"InputGradientOf20", 16, 20, 16, 80, 16 * 80, 320, 16, 320, 16, true},
+    {"WeightGradientOf20", 16, 16, 20, 320, 16, 16, 320, 16 * 272, 272, false},
+    {"ApplyTo5", 16, 5, 16, 16 * 80, 80, 80, 16, 80, 16, true},
+    {"InputGradientOf5", 16, 5, 16, 80, 16 * 80, 80, 16, 80, 16, true},
+    {"WeightGradientOf5", 16, 16, 5, 80, 16, 16, 80, 16 * 272, 272, false},
+};
+
 constexpr size_t kElements = size_t{1} << 17;  // no factor of a shape has more
 constexpr std::align_val_t kAlignment{64};
 
@@ -69,10 +86,42 @@ void RunProduct(benchmark::State& state, const Shape& shape) {
       benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
 }
 
+void RunLaneProduct(benchmark::State& state, const LaneShape& shape) {
+  const KernelSet<float>& kernels = BestKernels<float>();
+  const auto a = Ones();
+  const auto b = Ones();
+  const auto c = Ones();
+  const LaneProduct<float> product = {.a = a.get(),
+                                      .a_row = shape.a_row,
+                                      .a_step = shape.a_step,
+                                      .b = b.get(),
+                                      .b_step = shape.b_step,
+                                      .b_column = shape.b_column,
+                                      .c = c.get(),
+                                      .c_row = shape.c_row,
+                                      .c_column = shape.c_column,
+                                      .rows = shape.rows,
+                                      .columns = shape.columns,
+                                      .inner = shape.inner,
+                                      .adds = shape.adds};
+  for (auto _ : state) {
+    kernels.multiply_lanes(product);
+    benchmark::ClobberMemory();
+  }
+  const double flops =
+      2.0 * kLaneMultiple * static_cast<double>(shape.rows * shape.columns * shape.inner);
+  state.counters["FLOP/s"] =
+      benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+}
+
 void Register() {
   for (const Shape& shape : kShapes) {
     benchmark::RegisterBenchmark(shape.name,
                                  [&shape](benchmark::State& state) { RunProduct(state, shape); });
+  }
+  for (const LaneShape& shape : kLaneShapes) {
+    benchmark::RegisterBenchmark(
+        shape.name, [&shape](benchmark::State& state) { RunLaneProduct(state, shape); });
   }
 }
 
