@@ -58,6 +58,16 @@ std::unique_ptr<float, Free> Ones() {
   return std::unique_ptr<float, Free>(array);
 }
 
+template <typename Run>
+void Measure(benchmark::State& state, size_t multiply_adds, const Run& run) {
+  for (auto _ : state) {
+    run();
+    benchmark::ClobberMemory();
+  }
+  state.counters["FLOP/s"] = benchmark::Counter(2.0 * static_cast<double>(multiply_adds),
+                                                benchmark::Counter::kIsIterationInvariantRate);
+}
+
 void RunProduct(benchmark::State& state, const Shape& shape) {
   const KernelSet<float>& kernels = BestKernels<float>();
   const auto a = Ones();
@@ -77,13 +87,7 @@ void RunProduct(benchmark::State& state, const Shape& shape) {
                                   .start = shape.start,
                                   .row_start = start.get(),
                                   .ahead = {}};
-  for (auto _ : state) {
-    kernels.multiply(product);
-    benchmark::ClobberMemory();
-  }
-  const double flops = 2.0 * static_cast<double>(shape.rows * shape.columns * shape.inner);
-  state.counters["FLOP/s"] =
-      benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+  Measure(state, shape.rows * shape.columns * shape.inner, [&] { kernels.multiply(product); });
 }
 
 void RunLaneProduct(benchmark::State& state, const LaneShape& shape) {
@@ -104,14 +108,8 @@ void RunLaneProduct(benchmark::State& state, const LaneShape& shape) {
                                       .columns = shape.columns,
                                       .inner = shape.inner,
                                       .adds = shape.adds};
-  for (auto _ : state) {
-    kernels.multiply_lanes(product);
-    benchmark::ClobberMemory();
-  }
-  const double flops =
-      2.0 * kLaneMultiple * static_cast<double>(shape.rows * shape.columns * shape.inner);
-  state.counters["FLOP/s"] =
-      benchmark::Counter(flops, benchmark::Counter::kIsIterationInvariantRate);
+  Measure(state, kLaneMultiple * shape.rows * shape.columns * shape.inner,
+          [&] { kernels.multiply_lanes(product); });
 }
 
 void Register() {
